@@ -1,0 +1,1 @@
+"""listserver: an email mailing-list discussion service."""

@@ -1,0 +1,1 @@
+"""Floor 3: whether a sender is who they say."""

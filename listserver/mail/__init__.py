@@ -1,0 +1,1 @@
+"""Floor 1: what the standards say. Pure values and bytes; no input or output."""

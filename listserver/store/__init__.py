@@ -1,0 +1,1 @@
+"""Floor 3: what we remember, in SQLite or PostgreSQL."""
