@@ -1,0 +1,209 @@
+"""The database: one engine, short transactions, and group commit on SQLite.
+
+SQLite has one writer, so one thread owns the writing connection: it takes every unit of work that waits, runs each
+in a savepoint of one BEGIN IMMEDIATE transaction, and commits once for all of them; a unit that fails rolls back
+alone. PostgreSQL groups commits by itself, so there each unit has its own transaction in a small pool of threads.
+Surprise: SQLAlchemy's own transaction handling is off (AUTOCOMMIT) for SQLite; the statements that begin and end
+transactions stand here in plain sight, because the driver's default lost updates when it was measured.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+
+T = TypeVar("T")
+Unit = tuple[Callable[[Connection], Any], "Future[Any]"]
+
+_GROUP = 256  # units in one transaction: enough to hide the sync, short enough that nobody waits long
+_IDS = 4000  # numbers fetched at once; fetched anew while half are left, so that one unit never runs out
+
+
+class Database:
+    """An engine with `write`, `submit` and `read`; used by one process, from any of its threads.
+
+    `checkpoints=False` is for a second process beside a running service (the command line): it never checkpoints the
+    write-ahead log (SQLite before 3.51.3 could corrupt it when two connections did).
+    """
+
+    def __init__(self, address: str, *, durability: str = "full", checkpoints: bool = True, threads: int = 8) -> None:
+        url = sa.make_url(address)
+        self.address = address
+        self.durability = durability
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self._checkpoints = checkpoints
+        self._ids: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._writer: threading.Thread | None = None
+        self._units: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
+        self._closed = False
+        if self.is_sqlite:
+            self.path: Path | None = Path(url.database or ":memory:")
+            self.engine = sa.create_engine(
+                url,
+                pool_size=threads,
+                max_overflow=threads,
+                isolation_level="AUTOCOMMIT",
+                connect_args={"timeout": 10, "check_same_thread": False},
+            )
+            event.listen(self.engine, "connect", self._prepare_sqlite)
+            self._pool: ThreadPoolExecutor | None = None
+        else:
+            self.path = None
+            self.engine = sa.create_engine(url, pool_size=threads + 4, max_overflow=4, pool_pre_ping=True)
+            if durability == "relaxed":
+                event.listen(self.engine, "connect", _relax_postgresql)
+            self._pool = ThreadPoolExecutor(threads, thread_name_prefix="database")
+
+    def _prepare_sqlite(self, connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA synchronous={'FULL' if self.durability == 'full' else 'OFF'}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA temp_store=MEMORY")
+        cursor.execute("PRAGMA cache_size=-16000")
+        cursor.execute(f"PRAGMA wal_autocheckpoint={2000 if self._checkpoints else 0}")
+        cursor.close()
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a writing transaction and return its result once that is committed."""
+        return self.submit(work).result()
+
+    def submit(self, work: Callable[[Connection], T]) -> Future[T]:
+        """Queue `work`; the future ends after the commit, or with the error that undid it."""
+        if self._pool is not None:
+            return self._pool.submit(self._write_alone, work)
+        future: Future[T] = Future()
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the database is closed")
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write_groups, name="database writer", daemon=True)
+                self._writer.start()
+            self._units.put((work, future))
+        return future
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees one state of the database; it cannot be used to write."""
+        with self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+                yield connection
+                return
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
+
+    def new_id(self) -> int:
+        """A number that is handed out once in the life of this database.
+
+        Raises: RuntimeError when one unit of work takes more numbers than a block holds.
+        """
+        while True:
+            try:
+                return self._ids.get_nowait()
+            except queue.Empty:
+                pass
+            if not self.is_sqlite:
+                with self._lock:
+                    if self._ids.empty():
+                        self._write_alone(self._fetch_ids)
+            elif threading.current_thread() is self._writer:
+                raise RuntimeError("one unit of work took more numbers than a block holds")
+            else:
+                self.write(lambda _connection: None)  # the writer fetches a block before each group
+
+    def close(self) -> None:
+        """Finish the waiting units and close every connection."""
+        with self._lock:
+            self._closed = True
+            writer, self._writer = self._writer, None
+        if writer is not None:
+            self._units.put(None)
+            writer.join()
+        if self._pool is not None:
+            self._pool.shutdown()
+        self.engine.dispose()
+
+    # -- how writing is done ---------------------------------------------------------------------------
+
+    def _write_alone(self, work: Callable[[Connection], T]) -> T:
+        with self.engine.begin() as connection:
+            return work(connection)
+
+    def _write_groups(self) -> None:
+        with self.engine.connect() as connection:
+            stop = False
+            while not stop:
+                group: list[Unit] = []
+                unit = self._units.get()
+                while unit is not None:
+                    group.append(unit)
+                    if len(group) >= _GROUP:
+                        break
+                    try:
+                        unit = self._units.get_nowait()
+                    except queue.Empty:
+                        break
+                stop = unit is None
+                if group:
+                    self._write_group(connection, group)
+
+    def _write_group(self, connection: Connection, group: list[Unit]) -> None:
+        done: list[tuple[Future[Any], Any, BaseException | None]] = []
+        raw: Any = connection.connection.driver_connection
+        try:
+            if self._ids.qsize() < _IDS // 2:
+                self._fetch_ids(connection)  # commits by itself, so that a failing group never gives numbers back
+            raw.execute("BEGIN IMMEDIATE")
+            for work, future in group:
+                raw.execute("SAVEPOINT unit")
+                try:
+                    result = work(connection)
+                except Exception as error:  # noqa: BLE001 - a unit's failure is handed to who asked for it
+                    raw.execute("ROLLBACK TO unit")
+                    done.append((future, None, error))
+                else:
+                    done.append((future, result, None))
+                raw.execute("RELEASE unit")
+            raw.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - a failed commit undoes them all, and all of them are told
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
+            for _work, future in group:
+                future.set_exception(error)
+            return
+        for future, result, problem in done:
+            if problem is None:
+                future.set_result(result)
+            else:
+                future.set_exception(problem)
+
+    def _fetch_ids(self, connection: Connection) -> None:
+        statement = sa.text("UPDATE counter SET next = next + :n WHERE name = 'id' RETURNING next")
+        end = connection.execute(statement, {"n": _IDS}).scalar_one()
+        for number in range(end - _IDS, end):
+            self._ids.put(number)
+
+
+def _relax_postgresql(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
+    connection.commit()
+
+
+def engine_of(database: Database) -> Engine:
+    """The SQLAlchemy engine, for migrations and checks only."""
+    return database.engine

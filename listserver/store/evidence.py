@@ -1,0 +1,100 @@
+"""Why each post stands where it stands, and which Message-IDs are still awaited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from listserver.store.tables import Awaited, Evidence
+
+_E: Any = Evidence.__table__  # type: ignore[attr-defined]
+_A: Any = Awaited.__table__  # type: ignore[attr-defined]
+
+
+def add(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+    """Keep pieces of evidence."""
+    if rows:
+        connection.execute(_ADD, rows)
+
+
+_ADD = sa.insert(Evidence)
+
+
+def of_post(connection: Connection, list_id: int, number: int) -> list[Row[Any]]:
+    """All evidence of one post, the chosen piece first, then by score."""
+    return list(
+        connection.execute(
+            sa.select(_E)
+            .where(_E.c.list_id == list_id, _E.c.post_number == number)
+            .order_by(_E.c.chosen.desc(), _E.c.score.desc(), _E.c.id)
+        )
+    )
+
+
+def chosen(connection: Connection, list_id: int) -> dict[int, Row[Any]]:
+    """The chosen piece of evidence of every post of a list."""
+    return {
+        row.post_number: row for row in connection.execute(sa.select(_E).where(_E.c.list_id == list_id, _E.c.chosen.is_(True)))
+    }
+
+
+def choose_anew(connection: Connection, list_id: int, number: int, row: Mapping[str, object], now: datetime) -> None:
+    """Add a piece of evidence and make it the chosen one; the one before stays on record as undone."""
+    connection.execute(
+        sa.update(Evidence)
+        .where(_E.c.list_id == list_id, _E.c.post_number == number, _E.c.chosen.is_(True))
+        .values(chosen=False, undone_at=now)
+    )
+    last = connection.execute(sa.select(sa.func.max(_E.c.id)).where(_E.c.list_id == list_id, _E.c.post_number == number)).scalar()
+    connection.execute(
+        _ADD, {**row, "list_id": list_id, "post_number": number, "id": (last or 0) + 1, "chosen": True, "made_at": now}
+    )
+
+
+def note(connection: Connection, list_id: int, number: int, row: Mapping[str, object], now: datetime) -> None:
+    """Add a piece of evidence that was not followed, such as a refused cycle."""
+    last = connection.execute(sa.select(sa.func.max(_E.c.id)).where(_E.c.list_id == list_id, _E.c.post_number == number)).scalar()
+    connection.execute(
+        _ADD, {**row, "list_id": list_id, "post_number": number, "id": (last or 0) + 1, "chosen": False, "made_at": now}
+    )
+
+
+def await_ids(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+    """Note Message-IDs that a post named and that we do not hold."""
+    if rows:
+        connection.execute(_AWAIT, rows)
+
+
+_AWAIT = sa.insert(Awaited)
+
+
+def awaiting(connection: Connection, list_id: int, message_id: str) -> list[Row[Any]]:
+    """Posts that named this Message-ID before it came."""
+    return list(connection.execute(_AWAITING, {"l": list_id, "m": message_id}))
+
+
+_AWAITING = (
+    sa.select(_A).where(_A.c.list_id == sa.bindparam("l"), _A.c.message_id == sa.bindparam("m")).order_by(_A.c.post_number)
+)
+
+
+def arrived(connection: Connection, list_id: int, message_id: str) -> None:
+    """The Message-ID is no longer awaited."""
+    connection.execute(sa.delete(Awaited).where(_A.c.list_id == list_id, _A.c.message_id == message_id))
+
+
+def no_longer_awaited(connection: Connection, list_id: int, number: int, rank: int) -> None:
+    """A post found a parent at `rank` of its chain: what stands further from it no longer matters."""
+    connection.execute(sa.delete(Awaited).where(_A.c.list_id == list_id, _A.c.post_number == number, _A.c.rank >= rank))
+
+
+def ghosts(connection: Connection, list_id: int) -> dict[int, str]:
+    """For each post that names ids which never came: the nearest of them."""
+    found: dict[int, str] = {}
+    for row in connection.execute(sa.select(_A).where(_A.c.list_id == list_id).order_by(_A.c.post_number, _A.c.rank)):
+        found.setdefault(row.post_number, row.message_id)
+    return found

@@ -1,0 +1,160 @@
+"""Accepted mail: its original bytes, and the one state in which it ends at each destination."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+from sqlmodel import col
+
+from listserver.store.clean import clean_text
+from listserver.store.tables import Incoming, IncomingState, Original
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMail:
+    """One accepted mail at one destination, before it is stored."""
+
+    list_id: int
+    id: int
+    original_id: int
+    kind: str
+    recipient: str
+    token: str
+    reverse_path: str
+    peer: str
+    helo: str
+    protocol: str
+    trusted: bool
+    received_at: datetime
+
+
+def add(connection: Connection, raw: bytes, mails: Sequence[NewMail]) -> None:
+    """Store an accepted mail: its bytes once a list, and a row `in_flight` for each destination (commit 1)."""
+    kept: set[int] = set()
+    for mail in mails:
+        if mail.original_id not in kept:
+            kept.add(mail.original_id)
+            connection.execute(_ADD_ORIGINAL, {"list_id": mail.list_id, "id": mail.original_id, "raw": raw})
+    connection.execute(
+        _ADD,
+        [
+            {
+                "list_id": m.list_id,
+                "id": m.id,
+                "original_id": m.original_id,
+                "kind": m.kind,
+                "recipient": clean_text(m.recipient, 400),
+                "token": clean_text(m.token, 200),
+                "reverse_path": clean_text(m.reverse_path, 400),
+                "peer": m.peer,
+                "helo": clean_text(m.helo, 255),
+                "protocol": m.protocol,
+                "trusted": m.trusted,
+                "received_at": m.received_at,
+                "state": "in_flight",
+                "attempts": 0,
+                "detail": "",
+            }
+            for m in mails
+        ],
+    )
+
+
+_ADD_ORIGINAL = sa.insert(Original)
+_ADD = sa.insert(Incoming)
+
+
+def add_original(connection: Connection, list_id: int, original_id: int, raw: bytes) -> None:
+    """Keep bytes that we wrote ourselves or imported."""
+    connection.execute(_ADD_ORIGINAL, {"list_id": list_id, "id": original_id, "raw": raw})
+
+
+def finish(
+    connection: Connection, list_id: int, incoming_id: int, state: IncomingState, detail: str = "", post_number: int | None = None
+) -> bool:
+    """Record the state in which a mail ended; False when it had ended already (a restart raced with us)."""
+    result = connection.execute(
+        _FINISH, {"l": list_id, "i": incoming_id, "state": state.value, "detail": clean_text(detail, 500), "post": post_number}
+    )
+    return result.rowcount == 1
+
+
+_FINISH = (
+    sa.update(Incoming)
+    .where(
+        col(Incoming.list_id) == sa.bindparam("l"),
+        col(Incoming.id) == sa.bindparam("i"),
+        col(Incoming.state).in_(("in_flight", "held", "asked")),
+    )
+    .values(state=sa.bindparam("state"), detail=sa.bindparam("detail"), post_number=sa.bindparam("post"))
+)
+
+
+def note_attempt(connection: Connection, list_id: int, incoming_id: int, problem: str) -> int:
+    """Count a failed try at processing and return how many there were."""
+    return int(
+        connection.execute(
+            sa.update(Incoming)
+            .where(col(Incoming.list_id) == list_id, col(Incoming.id) == incoming_id)
+            .values(attempts=Incoming.attempts + 1, detail=clean_text(problem, 500))
+            .returning(col(Incoming.attempts))
+        ).scalar_one()
+    )
+
+
+def find(connection: Connection, incoming_id: int, list_id: int | None = None) -> Row[Any] | None:
+    """A mail by its number."""
+    statement = sa.select(Incoming.__table__).where(col(Incoming.id) == incoming_id)  # type: ignore[attr-defined]
+    if list_id is not None:
+        statement = statement.where(col(Incoming.list_id) == list_id)
+    return connection.execute(statement).first()
+
+
+def raw_of(connection: Connection, list_id: int, original_id: int) -> bytes:
+    """The original bytes."""
+    return bytes(connection.execute(_RAW, {"l": list_id, "i": original_id}).scalar_one())
+
+
+_RAW = sa.select(col(Original.raw)).where(col(Original.list_id) == sa.bindparam("l"), col(Original.id) == sa.bindparam("i"))
+
+
+def waiting(connection: Connection, state: IncomingState, list_id: int | None = None, limit: int = 10_000) -> list[Row[Any]]:
+    """Mails in an unfinished state, oldest first."""
+    statement = sa.select(Incoming.__table__).where(col(Incoming.state) == state.value)  # type: ignore[attr-defined]
+    if list_id is not None:
+        statement = statement.where(col(Incoming.list_id) == list_id)
+    return list(connection.execute(statement.order_by(col(Incoming.id)).limit(limit)))
+
+
+def states(connection: Connection) -> dict[str, int]:
+    """How many mails are in each state."""
+    counted = dict.fromkeys((s.value for s in IncomingState), 0)
+    for state, number in connection.execute(sa.select(col(Incoming.state), sa.func.count()).group_by(col(Incoming.state))):
+        counted[state] = number
+    return counted
+
+
+def posts_today(connection: Connection, list_id: int, reverse_path: str, since: datetime) -> int:
+    """How many mails of one envelope sender were posted since a time."""
+    return int(
+        connection.execute(
+            sa.select(sa.func.count())
+            .select_from(Incoming)
+            .where(
+                col(Incoming.list_id) == list_id,
+                col(Incoming.received_at) >= since,
+                col(Incoming.reverse_path) == reverse_path,
+                col(Incoming.state) == "posted",
+            )
+        ).scalar_one()
+    )
+
+
+def everything(connection: Connection) -> Iterator[Row[Any]]:
+    """All mails, for checks."""
+    yield from connection.execution_options(yield_per=1000).execute(sa.select(Incoming.__table__))  # type: ignore[attr-defined]

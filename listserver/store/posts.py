@@ -1,0 +1,129 @@
+"""Posts of a list, numbered without gaps in the order in which they were accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from listserver.errors import NotFound
+from listserver.store.tables import Post
+
+_P: Any = Post.__table__  # type: ignore[attr-defined]
+
+
+def add(connection: Connection, values: Mapping[str, object]) -> None:
+    """Store one post; its number was taken under the list's lock."""
+    connection.execute(_ADD, values)
+
+
+_ADD = sa.insert(Post)
+
+
+def by_message_ids(connection: Connection, list_id: int, message_ids: Iterable[str]) -> list[Row[Any]]:
+    """Posts of one list that carry any of these Message-IDs, oldest first."""
+    wanted = list(message_ids)
+    if not wanted:
+        return []
+    return list(connection.execute(_BY_IDS, {"l": list_id, "ids": wanted}))
+
+
+_BY_IDS = (
+    sa.select(_P.c.number, _P.c.message_id, _P.c.conversation, _P.c.parent, _P.c.content_hash, _P.c.date, _P.c.author_address)
+    .where(_P.c.list_id == sa.bindparam("l"), _P.c.message_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(_P.c.number)
+)
+
+
+def get(connection: Connection, list_id: int, name: str) -> Row[Any]:
+    """A post by its number or its Message-ID. Raises: NotFound."""
+    name = name.strip()
+    if name.lstrip("#").isdigit():
+        row = connection.execute(sa.select(_P).where(_P.c.list_id == list_id, _P.c.number == int(name.lstrip("#")))).first()
+    else:
+        bracketed = name if name.startswith("<") else f"<{name}>"
+        row = connection.execute(
+            sa.select(_P).where(_P.c.list_id == list_id, _P.c.message_id == bracketed).order_by(_P.c.number)
+        ).first()
+    if row is None:
+        raise NotFound(f"there is no post {name} on this list")
+    return row
+
+
+def by_token(connection: Connection, list_id: int, token: str) -> Row[Any] | None:
+    """The post that a reply address names."""
+    return connection.execute(sa.select(_P).where(_P.c.list_id == list_id, _P.c.token == token)).first()
+
+
+def numbered(connection: Connection, list_id: int, first: int, last: int) -> list[Row[Any]]:
+    """Posts with numbers from `first` to `last`."""
+    return list(
+        connection.execute(sa.select(_P).where(_P.c.list_id == list_id, _P.c.number.between(first, last)).order_by(_P.c.number))
+    )
+
+
+def some(connection: Connection, list_id: int, numbers: Sequence[int]) -> list[Row[Any]]:
+    """Posts with these numbers."""
+    if not numbers:
+        return []
+    return list(connection.execute(sa.select(_P).where(_P.c.list_id == list_id, _P.c.number.in_(numbers)).order_by(_P.c.number)))
+
+
+def everything(connection: Connection, list_id: int) -> list[Row[Any]]:
+    """All posts of a list, in order."""
+    return list(connection.execute(sa.select(_P).where(_P.c.list_id == list_id).order_by(_P.c.number)))
+
+
+def of_conversations(connection: Connection, list_id: int, conversations: Sequence[int]) -> list[Row[Any]]:
+    """All posts of these conversations, in order."""
+    if not conversations:
+        return []
+    return list(
+        connection.execute(
+            sa.select(_P).where(_P.c.list_id == list_id, _P.c.conversation.in_(list(conversations))).order_by(_P.c.number)
+        )
+    )
+
+
+def parents_of(connection: Connection, list_id: int, conversation: int) -> dict[int, int | None]:
+    """The tree of one conversation: post number to parent number."""
+    return {row.number: row.parent for row in connection.execute(_TREE, {"l": list_id, "c": conversation})}
+
+
+_TREE = sa.select(_P.c.number, _P.c.parent).where(_P.c.list_id == sa.bindparam("l"), _P.c.conversation == sa.bindparam("c"))
+
+
+def link(connection: Connection, list_id: int, number: int, *, parent: int | None, kind: str, score: float) -> None:
+    """Give a post another parent; the conversation is recomputed by the caller."""
+    connection.execute(
+        sa.update(Post).where(_P.c.list_id == list_id, _P.c.number == number).values(parent=parent, kind=kind, score=score)
+    )
+
+
+def set_conversation(connection: Connection, list_id: int, numbers: Sequence[int], conversation: int) -> None:
+    """Move posts into a conversation, which is named by the number of its root."""
+    for start in range(0, len(numbers), 500):
+        connection.execute(
+            sa.update(Post)
+            .where(_P.c.list_id == list_id, _P.c.number.in_(numbers[start : start + 500]))
+            .values(conversation=conversation)
+        )
+
+
+def children(connection: Connection, list_id: int, number: int) -> list[int]:
+    """The posts that answer this one."""
+    return [
+        row.number for row in connection.execute(sa.select(_P.c.number).where(_P.c.list_id == list_id, _P.c.parent == number))
+    ]
+
+
+def count_since(connection: Connection, list_id: int, since: datetime) -> int:
+    """How many posts were accepted since a time."""
+    return int(
+        connection.execute(
+            sa.select(sa.func.count()).select_from(Post).where(_P.c.list_id == list_id, _P.c.accepted_at >= since)
+        ).scalar_one()
+    )
