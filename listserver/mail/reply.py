@@ -19,7 +19,7 @@ class Reply:
     text: str
 
     def __str__(self) -> str:
-        return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
+        return " ".join(part for part in (str(self.code), self.enhanced, " ".join(self.text.split())) if part)
 
     @property
     def is_positive(self) -> bool:
@@ -74,4 +74,4 @@ def parse_reply(lines: bytes) -> Reply:
         texts.append(text)
     if not 200 <= code <= 599:
         raise ValueError("not an SMTP reply")
-    return Reply(code, enhanced, " ".join(text for text in texts if text))
+    return Reply(code, enhanced, "\n".join(texts).strip("\n") if len(texts) > 1 else texts[0])

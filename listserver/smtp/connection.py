@@ -96,7 +96,7 @@ class Connection(Wire):
 
     def _run(self) -> Step | None:
         """Serve what has arrived: until a step must be waited for (returned), or more input (None)."""
-        if self.held_back:
+        if self.held_back and not self.choked:
             self.held_back = False
             self.wire.resume_reading()
         has_served = self.deadline is None
@@ -111,6 +111,9 @@ class Connection(Wire):
                 break
             if self._is_to_sit_out:
                 return self._sit_out
+            if self.has_much_to_say():
+                self.flush()
+                continue
             line = self.input.take()
             if line is None:
                 if self.input.is_endless:

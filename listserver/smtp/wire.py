@@ -30,6 +30,8 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 HIGH_WATER = 128 * 1024
 """Unread input of a peer that does not wait for our replies; above it we stop reading from its socket."""
 
+_MANY_REPLIES = 100
+
 
 class Wire(SMTP):
     """One connection, as asyncio sees it. `Connection` reads what comes over it."""
@@ -99,8 +101,12 @@ class Wire(SMTP):
         """Queue lines that carry no enhanced code: greeting, EHLO, 354 (RFC 2034 §4)."""
         self._output.append(line)
 
+    def has_much_to_say(self) -> bool:
+        """Whether so many replies are queued that they should leave before more are made."""
+        return len(self._output) > _MANY_REPLIES
+
     def flush(self) -> None:
-        """Send what is queued."""
+        """Send what is queued. `choked` is set when the peer does not read it."""
         if self._output:
             self.wire.write(b"".join(self._output))
             self._output.clear()
@@ -188,12 +194,11 @@ class Wire(SMTP):
         if self.hung_up:
             return
         self.input.octets += data
-        if not self.is_waiting():
-            if len(self.input.octets) > HIGH_WATER and not (self.held_back or self._securing):
-                self.held_back = True
-                self.wire.pause_reading()
-            return
-        self.advance()
+        if self.is_waiting():
+            self.advance()
+        if len(self.input.octets) > HIGH_WATER and not (self.held_back or self._securing):
+            self.held_back = True  # by a step that takes its time, or by replies that the peer does not read
+            self.wire.pause_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Stop, unless the message is being accepted: that is finished, since the peer will never know that it was not."""

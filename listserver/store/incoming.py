@@ -158,3 +158,8 @@ def posts_today(connection: Connection, list_id: int, reverse_path: str, since: 
 def everything(connection: Connection) -> Iterator[Row[Any]]:
     """All mails, for checks."""
     yield from connection.execution_options(yield_per=1000).execute(sa.select(Incoming.__table__))  # type: ignore[attr-defined]
+
+
+def count(connection: Connection) -> int:
+    """How many mails were accepted, counted by destination."""
+    return int(connection.execute(sa.select(sa.func.count()).select_from(Incoming)).scalar_one())

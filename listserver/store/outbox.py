@@ -298,3 +298,19 @@ def move(connection: Connection, outgoing_id: int, states: Sequence[str], to: De
     return connection.execute(
         sa.update(_D).where(_D.c.outgoing_id == outgoing_id, _D.c.state.in_(states)).values(state=to.value, due=microseconds(now))
     ).rowcount
+
+
+def waiting(connection: Connection, limit: int = 50) -> list[Row[Any]]:
+    """Outgoing mails with deliveries that have not ended, oldest first, and how many each has."""
+    statement = (
+        sa.select(
+            col(Outgoing.list_id), col(Outgoing.id), col(Outgoing.kind), col(Outgoing.post_number), col(Outgoing.created_at),
+            sa.func.count().label("waiting"),
+        )
+        .select_from(sa.join(Outgoing, Delivery, sa.and_(_D.c.list_id == col(Outgoing.list_id), _D.c.outgoing_id == col(Outgoing.id))))
+        .where(_D.c.state.in_(("queued", "retry", "ambiguous", "sending", "hold")))
+        .group_by(col(Outgoing.list_id), col(Outgoing.id), col(Outgoing.kind), col(Outgoing.post_number), col(Outgoing.created_at))
+        .order_by(col(Outgoing.id))
+        .limit(limit)
+    )
+    return list(connection.execute(statement))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import socket
 import ssl
-from collections.abc import AsyncIterator
+import struct
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from listserver.mail.envelope import Envelope, Peer
 from listserver.mail.reply import Reply
+from listserver.smtp.connection import Connection
 from listserver.smtp.limits import DoorSettings
 from listserver.smtp.listener import Doors, Listening
 
@@ -129,6 +132,11 @@ class Client:
         async with asyncio.timeout(PATIENCE):
             await self.writer.start_tls(context, server_hostname="lists.example.org")
 
+    def reset(self) -> None:
+        """End the connection by a TCP reset, which the server notices at once."""
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
     async def quit(self) -> None:
         self.writer.close()
         with contextlib.suppress(OSError):
@@ -148,6 +156,22 @@ class House:
         client = await Client.connect(address)
         self.clients.append(client)
         return client
+
+    @property
+    def connection(self) -> Connection:
+        """The server's end of the only connection."""
+        door = self.doors._door
+        assert door is not None
+        (connection,) = door.connections
+        assert isinstance(connection, Connection)
+        return connection
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop turn until a state is reached that tells nobody of itself."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(0)
 
 
 @contextlib.asynccontextmanager

@@ -35,6 +35,7 @@ async def test_each_recipient_has_its_own_reply() -> None:
 async def test_duplicate_recipients_have_a_reply_each() -> None:
     """A recipient given twice is answered twice."""
     assert await replies_after(b"x", *THREE) == ["250 2.0.0"] * 3
+    assert await replies_after(b"x", THREE[0], THREE[0]) == ["250 2.0.0"] * 2
 
 
 async def test_message_too_large_has_a_reply_for_each() -> None:

@@ -13,10 +13,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from doorkit import LOOPBACK, PATIENCE, Client, RecordingGate, open_house
+from doorkit import LOOPBACK, PATIENCE, Client, RecordingGate, open_house, until
 
 from listserver.errors import ConfigError
-from listserver.smtp.content import Collector, admit, count_received, has_line_over, normalise_line_ends
+from listserver.smtp.content import TOO_BIG, Collector, admit, count_received, has_line_over, normalise_line_ends
 from listserver.smtp.limits import DoorSettings, Limits, recognise
 from listserver.smtp.listener import Doors, read_host_port
 
@@ -89,7 +89,7 @@ async def test_trace_field_names_no_recipient_when_there_are_several() -> None:
         await client.begin("toolshare@lists.example.org", "secret@lists.example.org")
         client.send(b".\r\n")
         await client.reply()
-        assert b"secret" not in house.gate.accepted[0][1]
+        assert b"\tfor <" not in house.gate.accepted[0][1]
 
 
 async def test_envelope_carries_what_was_said() -> None:
@@ -180,7 +180,9 @@ async def test_message_in_the_gates_hands_is_finished_when_the_peer_goes() -> No
         client.send(b"x\r\n.\r\n")
         async with asyncio.timeout(PATIENCE):
             await house.gate.arrived.wait()
-        client.writer.transport.abort()
+        connection = house.connection
+        client.reset()
+        await until(lambda: connection.gone)
         house.gate.release.set()
         async with asyncio.timeout(PATIENCE):
             await house.gate.finished.wait()
@@ -312,6 +314,20 @@ def test_content_of_just_the_limit_is_accepted_in_spite_of_its_dots() -> None:
     collector = Collector(300)
     assert collector.feed(bytearray(b"..\r\n" * 100 + b".\r\n"))
     assert collector.content() == b".\r\n" * 100
+    collector = Collector(300)
+    assert not collector.feed(bytearray(b"..\r\n" * 100))
+    assert collector.feed(bytearray(b".\r\n"))
+    assert collector.content() == b".\r\n" * 100
+
+
+def test_content_beyond_the_limit_is_not_kept() -> None:
+    """Of a message that is too large only the last octets stay in memory, and its end is still found."""
+    collector = Collector(300)
+    for _ in range(1000):
+        assert not collector.feed(bytearray(b"x" * 1000))
+        assert collector.held < 1500
+    assert collector.feed(bytearray(b"\r\n.\r\n"))
+    assert collector.content() == TOO_BIG
 
 
 def test_admitted_content_of_trusted_peers_is_never_refused() -> None:
@@ -394,15 +410,19 @@ async def test_starttls_injection_is_thrown_away(certificate: tuple[str, str]) -
         assert house.gate.asked == []
 
 
-async def test_failed_handshake_ends_the_connection(certificate: tuple[str, str]) -> None:
-    """Garbage instead of a handshake closes the connection and frees its place."""
+@pytest.mark.parametrize("handshake", [b"EHLO again, in clear\r\n", b""], ids=["garbage", "nothing"])
+async def test_failed_handshake_ends_the_connection(certificate: tuple[str, str], handshake: bytes) -> None:
+    """Garbage instead of a handshake, or an end within it, closes the connection and frees its place."""
     limits = Limits(connections_per_peer=1)
     async with open_house(tls_certificate=certificate[0], tls_key=certificate[1], limits=limits) as house:
         client = await house.visit()
         await client.reply()
         await client.ask("EHLO c", "STARTTLS")
-        client.send(b"EHLO again, in clear\r\n")
+        connection = house.connection
+        client.send(handshake)
+        client.writer.write_eof()
         await client.close_seen()
+        await until(lambda: connection not in house.doors._door.connections)
         assert (await (await house.visit()).reply()).startswith("220 ")
 
 
@@ -479,6 +499,14 @@ async def test_idle_session_is_told_421_when_the_doors_close() -> None:
         await client.ask("EHLO c")
         await house.doors.stop(PATIENCE)
         assert (await client.close_seen()).startswith(b"421 4.3.2 ")
+
+
+async def test_connection_that_was_waiting_in_the_queue_is_turned_away_when_the_doors_close() -> None:
+    """What the kernel had accepted already is told 421 instead of a greeting."""
+    async with open_house() as house:
+        assert house.doors._door is not None
+        house.doors._door.draining = True
+        assert (await (await house.visit()).close_seen()).startswith(b"421 4.3.2 ")
 
 
 async def test_running_transaction_may_end_while_the_doors_close() -> None:

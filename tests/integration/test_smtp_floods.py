@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from doorkit import PATIENCE, House, open_house
+from doorkit import PATIENCE, House, open_house, until
 
 from listserver.smtp.limits import Limits, Turnstile, Visitor
+from listserver.smtp.lines import LineReader
 
 OUTSIDE = Visitor(host="192.0.2.1", port=1, trusted=False, key="192.0.2.1")
 OURS = Visitor(host="127.0.0.1", port=1, trusted=True, key="127.0.0.1")
@@ -275,15 +276,67 @@ async def test_hundreds_of_idle_connections_do_not_disturb() -> None:
             assert await is_served(house)
 
 
-async def test_peer_that_does_not_read_is_not_served_for_ever() -> None:
-    """Replies that nobody reads stop the reading of commands, and then the time-out ends it."""
+async def test_peer_that_does_not_read_gets_no_more_replies() -> None:
+    """While replies are not read no commands are, and they do not pile up; the time-out ends it."""
     async with open_house(trusted=True, limits=Limits(idle_seconds=0.3, linger_seconds=0.05)) as house:
         client = await house.visit()
+        await client.reply()
+        connection = house.connection
         client.reader._transport.pause_reading()  # type: ignore[attr-defined]
-        for _ in range(200):
-            client.send(b"HELP\r\n" * 2000)
-        async with asyncio.timeout(PATIENCE):
-            while house.doors._door is not None and house.doors._door.connections:
-                house.doors._door.empty.clear()
-                await house.doors._door.empty.wait()
+        client.send(b"HELP\r\n" * 400_000)
+        await until(lambda: connection.choked)
+        assert connection.wire.get_write_buffer_size() < 1_000_000
+        await until(lambda: connection.gone)
         client.writer.transport.abort()
+
+
+async def test_peer_that_does_not_read_does_not_hold_up_the_end() -> None:
+    """Closing the doors does not wait for replies that nobody reads."""
+    async with open_house(trusted=True, limits=Limits(linger_seconds=1000)) as house:
+        client = await house.visit()
+        await client.reply()
+        connection = house.connection
+        client.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        client.send(b"HELP\r\n" * 400_000)
+        await until(lambda: connection.choked)
+        await house.doors.stop(0)
+        await until(lambda: connection.gone)
+        client.writer.transport.abort()
+
+
+async def test_peer_that_runs_ahead_is_held_back() -> None:
+    """Commands sent while the gate is busy are not read into memory without end, and none of them is lost."""
+    async with open_house(trusted=True) as house:
+        client = await house.visit()
+        await client.begin("slow@lists.example.org")
+        connection = house.connection
+        client.send(b"x\r\n.\r\n" + b"NOOP\r\n" * 100_000 + b"QUIT\r\n")
+        await until(lambda: connection.held_back)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(connection.input.octets) < 450_000
+        house.gate.release.set()
+        assert (await client.close_seen()).count(b"250 2.0.0 OK\r\n") == 100_000
+
+
+async def test_memory_of_a_lost_connection_is_given_back() -> None:
+    """Content whose connection ended counts no more."""
+    async with open_house(limits=Limits(memory_octets=400_000)) as house:
+        lost, client = await house.visit(), await house.visit()
+        await lost.begin()
+        lost.send(b"x" * 300_000)
+        lost.writer.write_eof()
+        await lost.close_seen()
+        await client.reply()
+        assert (await client.ask("EHLO c", "MAIL FROM:<> SIZE=300000")).startswith("250 ")
+
+
+def test_line_too_long_is_one_error_however_it_is_cut() -> None:
+    """The tail of a line that was thrown away is no command."""
+    reader = LineReader(10)
+    reader.octets += b"x" * 50
+    assert reader.take() is None
+    assert not reader.octets
+    reader.octets += b"NOOP\r\nQUIT\r\n"
+    assert reader.take() == b""
+    assert reader.take() == b"QUIT\r\n"

@@ -1,0 +1,5 @@
+"""`python -m listserver`."""
+
+from listserver.cli.main import run
+
+run()

@@ -1,0 +1,103 @@
+"""The command line: one command a verb, one module a noun.
+
+Bad input gets one line on standard error and exit 2, a failure of ours exit 1, "try again later" exit 75.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from sqlalchemy.exc import OperationalError
+from typer.exceptions import TyperException
+
+from listserver import server
+from listserver.cli import database, demo, digests, held, lists, members, outbox, service, threads
+from listserver.cli.context import Context, JsonOption, context_of, print_json, print_table
+from listserver.errors import ListserverError, TryAgainLater
+from listserver.lists.model import OptionError
+
+app = typer.Typer(
+    name="listserver",
+    help="An email mailing-list discussion service: one process, one file, conversations and daily digests.",
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
+)
+app.add_typer(lists.app, name="list")
+app.add_typer(members.app, name="member")
+app.add_typer(threads.app, name="thread")
+app.add_typer(held.app, name="held")
+app.add_typer(digests.app, name="digest")
+app.add_typer(outbox.app, name="queue")
+app.add_typer(database.app, name="database")
+app.command("serve")(service.serve)
+app.command("deliver")(service.deliver)
+app.command("demo")(demo.demo)
+
+
+@app.command("config")
+def config(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Show the effective settings, secrets masked. Example: listserver config --json"""
+    settings = context_of(context).settings
+    values = {name: _shown(getattr(settings, name)) for name in type(settings).model_fields}
+    if as_json:
+        print_json(values)
+    else:
+        print_table(["setting", "value"], [(f"LISTSERVER_{name.upper()}", value) for name, value in values.items()])
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, tuple):
+        return ",".join(str(each) for each in value)
+    return value if isinstance(value, int) else str(value)
+
+
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    """An email mailing-list discussion service."""
+    if version:
+        from importlib.metadata import version as version_of
+
+        sys.stdout.write(f"listserver {version_of('listserver')}\n")
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    context = Context(open_site=server.open_site)
+    try:
+        result = app(args=list(arguments) if arguments is not None else None, standalone_mode=False, obj=context, prog_name="listserver")
+        return result if isinstance(result, int) else 0
+    except TyperException as error:
+        return _complain(error.format_message(), getattr(error, "exit_code", 2))
+    except TryAgainLater as error:
+        return _complain(str(error), 75)
+    except (ListserverError, OptionError) as error:
+        return _complain(str(error), 2)
+    except OperationalError as error:
+        busy = "locked" in str(error.orig)
+        return _complain("the database is busy: try again in a moment" if busy else f"the database failed: {error.orig}", 75 if busy else 1)
+    except (KeyboardInterrupt, BrokenPipeError, typer.Abort):
+        return 130
+    except Exception as error:  # noqa: BLE001 - the one catch-all of this door: a sentence, never a traceback
+        import structlog
+
+        structlog.get_logger("listserver").debug("command failed", exc_info=True)
+        return _complain(f"listserver failed: {type(error).__name__}: {error}", 1)
+    finally:
+        context.close()
+
+
+def _complain(text: str, status: int) -> int:
+    sys.stderr.write("listserver: " + " ".join(text.split()) + "\n")
+    return status
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

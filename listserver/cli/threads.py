@@ -1,0 +1,72 @@
+"""`listserver thread`: conversations, and why each post stands where it stands."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from listserver.cli.context import JsonOption, context_of, print_json, say
+from listserver.flows import conversations
+
+app = typer.Typer(help="Conversations, and why each post stands where it stands.", no_args_is_help=True)
+
+ListName = Annotated[str, typer.Argument(metavar="LIST")]
+PostName = Annotated[str, typer.Argument(metavar="POST", help="Its number, or its Message-ID.")]
+
+
+@app.command("ls")
+def ls(context: typer.Context, alist: ListName, as_json: JsonOption = False) -> None:
+    """Show all conversations of a list, oldest first. Example: listserver thread ls toolshare --json"""
+    found = context_of(context).get_list(alist)
+    with context_of(context).site.database.read() as connection:
+        threads = conversations.describe_all(connection, found.id)
+    if as_json:
+        print_json({"list": found.address, "threads": threads})
+        return
+    for thread in threads:
+        say(f"{thread['id']:>6}  {thread['subject']}  ({len(thread['posts'])} posts)")
+
+
+@app.command("show")
+def show(context: typer.Context, alist: ListName, post: PostName, as_json: JsonOption = False) -> None:
+    """Show one conversation as a tree. Example: listserver thread show toolshare 12"""
+    found = context_of(context).get_list(alist)
+    with context_of(context).site.database.read() as connection:
+        thread = conversations.describe(connection, found.id, post)
+    if as_json:
+        print_json(thread)
+    else:
+        print_tree(thread)
+
+
+@app.command("why")
+def why(context: typer.Context, alist: ListName, post: PostName, as_json: JsonOption = False) -> None:
+    """Say why a post stands where it stands. Example: listserver thread why toolshare 12"""
+    found = context_of(context).get_list(alist)
+    with context_of(context).site.database.read() as connection:
+        described = conversations.explain(connection, found.id, post)
+    if as_json:
+        print_json(described)
+        return
+    say(f"#{described['number']} {described['author']['name'] or described['author']['address']}: {described['subject']}")
+    for sentence in described["sentences"]:
+        say(f"  {sentence}")
+
+
+def print_tree(thread: dict[str, Any]) -> None:
+    """A conversation as a tree: author, time, and the evidence of each link; uncertain links are marked."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.tree import Tree
+
+    tree = Tree(f"[bold]{escape(thread['subject'] or '(no subject)')}[/bold]")
+    branches: list[Tree] = [tree]
+    for post in thread["posts"]:
+        del branches[post["depth"] + 1:]
+        author = post["author"]["name"] or post["author"]["address"]
+        evidence = post["evidence"]
+        mark = "" if evidence["score"] >= 0.9 else " [yellow](uncertain)[/yellow]"
+        label = f"#{post['number']} {escape(author)}, {post['date']:%a %d %b %H:%M}  [dim]{escape(evidence['detail'])}[/dim]{mark}"
+        branches.append(branches[-1].add(label))
+    Console().print(tree)

@@ -1,0 +1,76 @@
+"""Conversations as people and programs read them: trees, and the reasons for each link.
+
+Used by the command line and by the web; reads only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+from typing import Any
+
+from sqlalchemy.engine import Connection, Row
+
+from listserver.lists.threads import order_posts
+from listserver.store import evidence, posts
+
+
+def describe_all(connection: Connection, list_id: int) -> list[dict[str, Any]]:
+    """Every conversation of a list, oldest first, its posts in thread order."""
+    trees: dict[int, list[Row[Any]]] = {}
+    for row in posts.everything(connection, list_id):
+        trees.setdefault(row.conversation, []).append(row)
+    chosen = evidence.chosen(connection, list_id)
+    described = [_describe_tree(conversation, rows, chosen) for conversation, rows in trees.items()]
+    return sorted(described, key=lambda thread: (min(post["date"] for post in thread["posts"]), thread["id"]))
+
+
+def describe(connection: Connection, list_id: int, post_name: str) -> dict[str, Any]:
+    """The conversation that holds a post. Raises: NotFound."""
+    post = posts.get(connection, list_id, post_name)
+    rows = posts.of_conversations(connection, list_id, [post.conversation])
+    chosen = {row.number: piece for row in rows for piece in evidence.of_post(connection, list_id, row.number)[:1]}
+    return _describe_tree(post.conversation, rows, chosen)
+
+
+def _describe_tree(conversation: int, rows: Sequence[Row[Any]], chosen: Mapping[int, Row[Any]]) -> dict[str, Any]:
+    by_number = {row.number: row for row in rows}
+    ordered = order_posts([(row.number, row.parent, row.date) for row in rows])
+    described = [_describe_post(by_number[number], depth, by_number, chosen.get(number)) for number, depth in ordered]
+    return {"id": conversation, "subject": by_number[ordered[0][0]].subject, "posts": described}
+
+
+def _describe_post(row: Row[Any], depth: int, by_number: Mapping[int, Row[Any]], piece: Row[Any] | None) -> dict[str, Any]:
+    parent = by_number[row.parent].message_id if row.parent in by_number else None
+    return {
+        "number": row.number,
+        "message_id": row.message_id,
+        "author": {"name": row.author_name, "address": row.author_address},
+        "date": row.date.replace(tzinfo=UTC) if row.date.tzinfo is None else row.date,
+        "subject": row.subject,
+        "parent": parent,
+        "depth": depth,
+        "evidence": {"kind": row.kind, "score": round(row.score, 4), "detail": piece.detail if piece is not None else ""},
+    }
+
+
+def explain(connection: Connection, list_id: int, post_name: str) -> dict[str, Any]:
+    """Why a post stands where it stands: the chosen evidence, the other candidates, and sentences for people."""
+    post = posts.get(connection, list_id, post_name)
+    rows = {row.number: row for row in posts.of_conversations(connection, list_id, [post.conversation])}
+    depth = dict(order_posts([(row.number, row.parent, row.date) for row in rows.values()]))[post.number]
+    pieces = evidence.of_post(connection, list_id, post.number)
+    chosen = next((piece for piece in pieces if piece.chosen), None)
+    others = [piece for piece in pieces if not piece.chosen]
+    described = _describe_post(post, depth, rows, chosen)
+    named = {row.number: row for row in posts.some(connection, list_id, [p.parent for p in pieces if p.parent])}
+    described["candidates"] = [
+        {"message_id": named[p.parent].message_id if p.parent in named else p.message_id, "kind": p.kind, "score": round(p.score, 4),
+         "detail": p.detail} for p in pieces if p.parent is not None or p.message_id]
+    described["quotes"] = []
+    sentences = [chosen.detail if chosen is not None else "It starts a conversation."]
+    sentences += [f"{'Before: ' if piece.undone_at else 'Not followed: '}{piece.detail}" for piece in others]
+    if post.flags:
+        sentences.append(post.flags)
+    described["sentences"] = sentences
+    return described

@@ -1,0 +1,83 @@
+"""What every flow needs of the installation it runs in: names, secret, database, clock, and the lists.
+
+One value, made by the composition root and handed down; nothing here is global.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from listserver.authentication.resolver import Resolver
+from listserver.flows.ports import Clock
+from listserver.lists.model import MailingList
+from listserver.render.environment import Templates
+from listserver.store import lists
+from listserver.store.engine import Database
+
+
+class Directory:
+    """The lists of this installation, kept in memory and read again when any of them changed.
+
+    `refresh` costs one small query; the doors call it when a name is unknown and the clock once a second, so that a
+    list made by another process is there at once.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._version: tuple[int, int] | None = None
+        self._by_address: dict[str, MailingList] = {}
+        self._by_id: dict[int, MailingList] = {}
+
+    def refresh(self) -> None:
+        """Read the lists again if any was made, changed or removed."""
+        with self._lock, self._database.read() as connection:
+            version = lists.versions(connection)
+            if version != self._version:
+                found = lists.everything(connection)
+                self._by_address = {each.address: each for each in found}
+                self._by_id = {each.id: each for each in found}
+                self._version = version
+
+    def by_address(self, address: str) -> MailingList | None:
+        """The list with this address."""
+        return self._by_address.get(address.lower())
+
+    def by_id(self, list_id: int) -> MailingList | None:
+        """The list with this number."""
+        return self._by_id.get(list_id)
+
+    def everything(self) -> list[MailingList]:
+        """All lists, by address."""
+        return list(self._by_address.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """One installation."""
+
+    hostname: str
+    administrator: str
+    web_url: str
+    secret: bytes
+    authentication: str
+    max_message_bytes: int
+    database: Database
+    clock: Clock
+    resolver: Resolver
+    templates: Templates
+    directory: Directory
+    random_bytes: Callable[[int], bytes] = field(default=secrets.token_bytes)
+
+    def now(self) -> datetime:
+        """The present moment, UTC."""
+        return self.clock.now()
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The mail domains that any list of ours lives in."""
+        return frozenset(each.host for each in self.directory.everything()) | {self.hostname.lower()}

@@ -1,0 +1,76 @@
+"""What the log says: a vocabulary of functions, each one line of key=value; people alert on these words.
+
+No bodies, subjects or tokens; addresses only where the event is about them.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+_LOG = structlog.get_logger("listserver")
+
+
+def configure(log_format: str, level: str) -> None:
+    """Write to standard error: text on a terminal, else one JSON document a line."""
+    as_text = log_format == "text" or (not log_format and sys.stderr.isatty())
+    shared: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    renderer: Any = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if as_text else structlog.processors.JSONRenderer()
+    closing = [renderer] if as_text else [structlog.processors.format_exc_info, renderer]
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, *shared, *closing],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr), cache_logger_on_first_use=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta, *closing]))
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's own talk
+
+
+def listening(*, addresses: object, relay: str) -> None:
+    """The doors are open."""
+    _LOG.info("listening", addresses=[str(each) for each in addresses] if isinstance(addresses, (list, tuple)) else str(addresses), relay=relay)
+
+
+def stopping() -> None:
+    """The service was told to stop and drains."""
+    _LOG.info("stopping")
+
+
+def warning(text: str) -> None:
+    """Someone should look today."""
+    _LOG.warning("warning", text=text)
+
+
+def processed(*, list_id: int, incoming: int, state: str, detail: str) -> None:
+    """An accepted mail ended in a state."""
+    _LOG.info("processed", list=list_id, incoming=incoming, state=state, detail=detail)
+
+
+def failed(*, list_id: int, outgoing: int, address: str, reply: str) -> None:
+    """A delivery failed for good."""
+    _LOG.warning("failed", list=list_id, outgoing=outgoing, address=address, reply=reply)
+
+
+def deferred(*, list_id: int, outgoing: int, reply: str) -> None:
+    """A delivery will be tried again."""
+    _LOG.info("deferred", list=list_id, outgoing=outgoing, reply=reply)
+
+
+def subscribed(*, list_id: int, member: int) -> None:
+    """A membership began."""
+    _LOG.info("subscribed", list=list_id, member=member)
+
+
+def unsubscribed(*, list_id: int, member: int) -> None:
+    """A membership ended."""
+    _LOG.info("unsubscribed", list=list_id, member=member)
+
+
+def digest_sent(*, list_id: int, member: int, posts: int) -> None:
+    """A digest went to the outbox."""
+    _LOG.info("digest_sent", list=list_id, member=member, posts=posts)

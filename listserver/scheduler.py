@@ -1,0 +1,153 @@
+"""When the clocks tick: the outbox, the digests, the list of lists. What they do stands in the flows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+
+import structlog
+from sqlalchemy.engine import Connection
+
+from listserver.flows import deliver, digest, sweep
+from listserver.flows.ports import Copy, Transport
+from listserver.flows.site import Site
+from listserver.mail.reply import Outcome, OutcomeKind
+from listserver.store.outbox import Claim, Settled
+
+T = TypeVar("T")
+LEASE = timedelta(minutes=10)
+_RECORD_AT = 200  # outcomes recorded in one unit of work
+
+
+@dataclass
+class Delivered:
+    """What became of the deliveries that were tried."""
+
+    delivered: int = 0
+    deferred: int = 0
+    failed: int = 0
+
+
+@dataclass
+class Outbox:
+    """Claims deliveries, has them sent, and records how each ended."""
+
+    site: Site
+    transport: Transport
+    batch: int = 500
+    batches: int = 3  # at once: while one is on the wire, the next is claimed and the last recorded
+    poll_seconds: float = 0.5
+    done: Delivered = field(default_factory=Delivered)
+
+    def __post_init__(self) -> None:
+        self._builder = deliver.CopyBuilder(self.site)
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._log = structlog.get_logger("listserver.deliver")
+
+    def wake(self) -> None:
+        """There may be work; from the loop's own thread."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End after the batches that are on their way."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until told to stop."""
+        running: set[asyncio.Task[None]] = set()
+        while not self._stopping:
+            self._wake.clear()
+            claims = await self._claim()
+            if claims:
+                running.add(asyncio.create_task(self._send(claims)))
+                if len(running) >= self.batches:
+                    _finished, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                continue
+            try:
+                await asyncio.wait_for(self._wake.wait(), self.poll_seconds)
+            except TimeoutError:
+                await self._submit(lambda connection: deliver.recover(connection, self.site.now()))
+            running = {task for task in running if not task.done()}
+        if running:
+            await asyncio.wait(running)
+
+    async def run_until_empty(self, *, once: bool = False) -> Delivered:
+        """Try what is due now; unless `once`, go on until nothing waits any more."""
+        while True:
+            while claims := await self._claim():
+                await self._send(claims)
+            if once or not await self._submit(deliver.open_deliveries):
+                return self.done
+            await asyncio.sleep(self.poll_seconds)
+
+    async def _claim(self) -> list[Claim]:
+        now = self.site.now()
+        return await self._submit(lambda connection: deliver.claim(connection, now, self.batch, LEASE))
+
+    async def _submit(self, work: Callable[[Connection], T]) -> T:
+        return await asyncio.wrap_future(self.site.database.submit(work))
+
+    async def _send(self, claims: Sequence[Claim]) -> None:
+        try:
+            built = await asyncio.to_thread(self._builder.build, claims)
+            settled = list(built.broken)
+            writes: list[asyncio.Future[int]] = []
+
+            def report(copy: Copy, outcome: Outcome) -> None:
+                self._count(outcome)
+                settled.append(deliver.settle_as(built.claims[copy.key], outcome, built.created[copy.key], self.site.now()))
+                if len(settled) >= _RECORD_AT:
+                    writes.append(self._record(settled.copy()))
+                    settled.clear()
+
+            await self.transport.send(built.copies, report)
+            if settled:
+                writes.append(self._record(settled))
+            await asyncio.gather(*writes)
+        except Exception:  # noqa: BLE001 - the claims' leases end, and they are tried again
+            self._log.exception("delivery_failed", deliveries=len(claims))
+            await asyncio.sleep(1)
+
+    def _record(self, settled: list[Settled]) -> asyncio.Future[int]:
+        return asyncio.wrap_future(self.site.database.submit(lambda connection: deliver.record(connection, self.site, settled)))
+
+    def _count(self, outcome: Outcome) -> None:
+        if outcome.kind is OutcomeKind.delivered:
+            self.done.delivered += 1
+        elif outcome.kind is OutcomeKind.failed:
+            self.done.failed += 1
+        else:
+            self.done.deferred += 1
+
+
+async def tick(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work` every so many seconds, until cancelled; a failure is logged and the next tick comes all the same."""
+    log = structlog.get_logger("listserver.scheduler")
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - a clock that stops because one tick failed would fail silently ever after
+            log.exception("tick_failed")
+        await asyncio.sleep(seconds)
+
+
+async def send_digests(site: Site, wake: Callable[[], None]) -> None:
+    """Put every digest that is due into the outbox."""
+    done = await asyncio.to_thread(digest.send_due, site)
+    if done.queued:
+        wake()
+
+
+async def sweep_up(site: Site) -> None:
+    """Let what has expired end as it was promised to."""
+    await asyncio.to_thread(sweep.sweep, site)
+
+
+async def refresh_lists(site: Site) -> None:
+    """See lists that another process made or changed."""
+    await asyncio.to_thread(site.directory.refresh)
