@@ -96,7 +96,7 @@ class Connection(Wire):
 
     def _run(self) -> Step | None:
         """Serve what has arrived: until a step must be waited for (returned), or more input (None)."""
-        if self.held_back and not self.choked:
+        if self.held_back:
             self.held_back = False
             self.wire.resume_reading()
         has_served = self.deadline is None

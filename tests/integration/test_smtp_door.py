@@ -410,8 +410,8 @@ async def test_starttls_injection_is_thrown_away(certificate: tuple[str, str]) -
         assert house.gate.asked == []
 
 
-@pytest.mark.parametrize("handshake", [b"EHLO again, in clear\r\n", b""], ids=["garbage", "nothing"])
-async def test_failed_handshake_ends_the_connection(certificate: tuple[str, str], handshake: bytes) -> None:
+@pytest.mark.parametrize("handshake", [b"EHLO again, in clear\r\n", b"", None], ids=["garbage", "end", "reset"])
+async def test_failed_handshake_ends_the_connection(certificate: tuple[str, str], handshake: bytes | None) -> None:
     """Garbage instead of a handshake, or an end within it, closes the connection and frees its place."""
     limits = Limits(connections_per_peer=1)
     async with open_house(tls_certificate=certificate[0], tls_key=certificate[1], limits=limits) as house:
@@ -419,9 +419,12 @@ async def test_failed_handshake_ends_the_connection(certificate: tuple[str, str]
         await client.reply()
         await client.ask("EHLO c", "STARTTLS")
         connection = house.connection
-        client.send(handshake)
-        client.writer.write_eof()
-        await client.close_seen()
+        if handshake is None:
+            client.reset()
+        else:
+            client.send(handshake)
+            client.writer.write_eof()
+            await client.close_seen()
         await until(lambda: connection not in house.doors._door.connections)
         assert (await (await house.visit()).reply()).startswith("220 ")
 

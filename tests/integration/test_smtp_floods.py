@@ -285,6 +285,8 @@ async def test_peer_that_does_not_read_gets_no_more_replies() -> None:
         client.reader._transport.pause_reading()  # type: ignore[attr-defined]
         client.send(b"HELP\r\n" * 400_000)
         await until(lambda: connection.choked)
+        for _ in range(100):
+            await asyncio.sleep(0)
         assert connection.wire.get_write_buffer_size() < 1_000_000
         await until(lambda: connection.gone)
         client.writer.transport.abort()
