@@ -73,7 +73,9 @@ class Intake:
         if self._waiting > BACKLOG:
             return TOO_BUSY
         try:
-            arrivals = [arrival for arrival in (accept.find_arrival(self._site, r) for r in envelope.recipients) if arrival is not None]
+            arrivals = [
+                arrival for arrival in (accept.find_arrival(self._site, r) for r in envelope.recipients) if arrival is not None
+            ]
             if not arrivals:
                 return accept.unknown_recipient(self._site)
             prepared = None

@@ -23,17 +23,26 @@ def configure(log_format: str, level: str) -> None:
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, *shared, *closing],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr), cache_logger_on_first_use=True)
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta, *closing]))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *closing]
+        )
+    )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's own talk
 
 
 def listening(*, addresses: object, relay: str) -> None:
     """The doors are open."""
-    _LOG.info("listening", addresses=[str(each) for each in addresses] if isinstance(addresses, (list, tuple)) else str(addresses), relay=relay)
+    _LOG.info(
+        "listening",
+        addresses=[str(each) for each in addresses] if isinstance(addresses, (list, tuple)) else str(addresses),
+        relay=relay,
+    )
 
 
 def stopping() -> None:

@@ -57,9 +57,18 @@ def open_site(settings: Settings, *, serving: bool = False, clock: Clock | None 
     secret = settings.prepare()
     database = open_database(settings, serving=serving)
     site = Site(
-        hostname=settings.hostname, administrator=settings.administrator, web_url=settings.web_url, secret=secret,
-        authentication=settings.authentication, max_message_bytes=settings.max_message_bytes, database=database,
-        clock=clock or SystemClock(), resolver=resolver or DnsResolver(), templates=Templates(), directory=Directory(database))
+        hostname=settings.hostname,
+        administrator=settings.administrator,
+        web_url=settings.web_url,
+        secret=secret,
+        authentication=settings.authentication,
+        max_message_bytes=settings.max_message_bytes,
+        database=database,
+        clock=clock or SystemClock(),
+        resolver=resolver or DnsResolver(),
+        templates=Templates(),
+        directory=Directory(database),
+    )
     if schema.current(database) == schema.newest():
         site.directory.refresh()
     return site
@@ -107,11 +116,12 @@ class Service:
             self.site.database.close()
             raise ConfigError("the database's tables are not up to date: run `listserver database upgrade` once")
         self._lock = OnlyOne(self.site.database)
-        loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         self.transport = self.transport or open_transport(
-            self.settings.relay_address, hostname=self.settings.hostname, connections=self.settings.relay_connections)
+            self.settings.relay_address, hostname=self.settings.hostname, connections=self.settings.relay_connections
+        )
         self.outbox = scheduler.Outbox(self.site, self.transport)
-        self.intake = Intake(self.site, work_made=lambda: loop.call_soon_threadsafe(self.outbox.wake))
+        self.intake = Intake(self.site, work_made=self._wake)
         if self.site.database.is_sqlite and "deliver" in self.parts:
             now = self.site.now()
             self.site.database.write(lambda connection: outbox.recover(connection, now, everything=True))
@@ -121,15 +131,25 @@ class Service:
         self._start_clocks()
         maillog.listening(addresses=self.doors.addresses, relay=_without_password(self.settings.relay_address))
 
+    def _wake(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.outbox.wake)
+
     def _door_settings(self) -> DoorSettings:
         def listed(text: str, part: str) -> tuple[str, ...]:
             return tuple(each.strip() for each in text.split(",") if each.strip()) if part in self.parts else ()
 
         settings = self.settings
         return DoorSettings(
-            smtp_listen=listed(settings.smtp_listen, "smtp"), lmtp_listen=listed(settings.lmtp_listen, "lmtp"),
-            hostname=settings.hostname, trusted_peers=settings.trusted_peers, max_message_bytes=settings.max_message_bytes,
-            tls_certificate=settings.tls_certificate, tls_key=settings.tls_key, now=self.site.now)
+            smtp_listen=listed(settings.smtp_listen, "smtp"),
+            lmtp_listen=listed(settings.lmtp_listen, "lmtp"),
+            hostname=settings.hostname,
+            trusted_peers=settings.trusted_peers,
+            max_message_bytes=settings.max_message_bytes,
+            tls_certificate=settings.tls_certificate,
+            tls_key=settings.tls_key,
+            now=self.site.now,
+        )
 
     def _start_clocks(self) -> None:
         site = self.site
@@ -137,8 +157,9 @@ class Service:
         if "deliver" in self.parts:
             self._outbox_task = asyncio.create_task(self.outbox.run())
         if "digest" in self.parts:
-            self._tasks.append(asyncio.create_task(
-                scheduler.tick(self.digest_seconds, lambda: scheduler.send_digests(site, self.outbox.wake))))
+            self._tasks.append(
+                asyncio.create_task(scheduler.tick(self.digest_seconds, lambda: scheduler.send_digests(site, self.outbox.wake)))
+            )
             self._tasks.append(asyncio.create_task(scheduler.tick(600, lambda: scheduler.sweep_up(site))))
 
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:

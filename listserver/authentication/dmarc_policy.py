@@ -52,14 +52,16 @@ def look_up(domain: str, resolver: Resolver) -> DomainPolicy:
     policy = Policy(asked) if asked in ("none", "quarantine", "reject") else Policy.none
     if domain in ENFORCING:
         policy = Policy.reject
-    return DomainPolicy(policy=policy, organisation=organisation, strict_dkim=record.get("adkim") == "s", strict_spf=record.get("aspf") == "s")
+    return DomainPolicy(
+        policy=policy, organisation=organisation, strict_dkim=record.get("adkim") == "s", strict_spf=record.get("aspf") == "s"
+    )
 
 
 def _walk(domain: str) -> list[str]:
     """The domain and its ancestors; a very long name skips to its last seven labels (RFC 9989 §4.10)."""
     labels = domain.split(".")
     names = [domain]
-    rest = labels[1:] if len(labels) <= _MOST_STEPS else labels[-(_MOST_STEPS - 1):]
+    rest = labels[1:] if len(labels) <= _MOST_STEPS else labels[-(_MOST_STEPS - 1) :]
     while rest:
         names.append(".".join(rest))
         rest = rest[1:]
@@ -72,7 +74,7 @@ def _organisation(domain: str, found: list[tuple[str, dict[str, str]]]) -> str:
         if record.get("psd") == "n":
             return name
         if record.get("psd") == "y" and name != domain:
-            return ".".join(domain.split(".")[-(name.count(".") + 2):])
+            return ".".join(domain.split(".")[-(name.count(".") + 2) :])
     return found[-1][0]
 
 

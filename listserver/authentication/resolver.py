@@ -41,7 +41,9 @@ _CACHE_SIZE = 20_000
 class DnsResolver:
     """The machine's resolver through dnspython."""
 
-    def __init__(self, *, seconds: float = 3.0, resolver: dns.resolver.Resolver | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, seconds: float = 3.0, resolver: dns.resolver.Resolver | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._seconds = seconds
         self._resolver = resolver
         self._clock = clock

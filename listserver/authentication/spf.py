@@ -13,7 +13,9 @@ from listserver.authentication.resolver import Resolver
 
 _MOST_LOOKUPS, _MOST_VOID = 10, 2
 _RESULTS = {"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
-_MECHANISM = re.compile(r"([-+~?]?)(all|include|a|mx|ptr|ip4|ip6|exists)(?:[:=]([^/]+|[0-9a-fA-F:.]+))?((?:/\d{1,3})?(?://\d{1,3})?)", re.I)
+_MECHANISM = re.compile(
+    r"([-+~?]?)(all|include|a|mx|ptr|ip4|ip6|exists)(?:[:=]([^/]+|[0-9a-fA-F:.]+))?((?:/\d{1,3})?(?://\d{1,3})?)", re.I
+)
 
 
 class _Permanent(Exception):
@@ -48,7 +50,9 @@ def check_spf(peer: str, domain: str, resolver: Resolver) -> str:
         return "permerror"
 
 
-def _check(address: ipaddress.IPv4Address | ipaddress.IPv6Address, domain: str, resolver: Resolver, budget: _Budget, depth: int) -> str:
+def _check(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, domain: str, resolver: Resolver, budget: _Budget, depth: int
+) -> str:
     records = [text for text in resolver.txt(domain) if text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")]
     if not records:
         return "none"
@@ -73,8 +77,14 @@ def _check(address: ipaddress.IPv4Address | ipaddress.IPv6Address, domain: str, 
     return "neutral"
 
 
-def _matches(address: ipaddress.IPv4Address | ipaddress.IPv6Address, match: re.Match[str], domain: str, resolver: Resolver, budget: _Budget,
-             depth: int) -> bool:
+def _matches(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+    match: re.Match[str],
+    domain: str,
+    resolver: Resolver,
+    budget: _Budget,
+    depth: int,
+) -> bool:
     kind, target, mask = match[2].lower(), (match[3] or domain).rstrip("."), match[4] or ""
     if kind == "all":
         return True
@@ -95,7 +105,9 @@ def _matches(address: ipaddress.IPv4Address | ipaddress.IPv6Address, match: re.M
         return bool(found)
     four, _sign, six = mask.lstrip("/").partition("//")
     length = (four or "32") if address.version == 4 else (six or "128")
-    return any(_in_network(address, f"{host}/{length}") for host in found if ipaddress.ip_address(host).version == address.version)
+    return any(
+        _in_network(address, f"{host}/{length}") for host in found if ipaddress.ip_address(host).version == address.version
+    )
 
 
 def _in_network(address: ipaddress.IPv4Address | ipaddress.IPv6Address, network: str) -> bool:

@@ -45,7 +45,9 @@ class _Deadline:
             raise DnsFailure("the deadline has passed")
 
 
-def believe(raw: bytes, header: Header, envelope: Envelope, *, mode: str, resolver: Resolver, now: datetime, deadline_seconds: float = 8.0) -> Belief:
+def believe(
+    raw: bytes, header: Header, envelope: Envelope, *, mode: str, resolver: Resolver, now: datetime, deadline_seconds: float = 8.0
+) -> Belief:
     """Look whether the author can be believed; `mode` is the setting AUTHENTICATION."""
     author = read_author(header)
     if author is None:
@@ -77,7 +79,9 @@ def _trusted(header: Header, envelope: Envelope, domain: str, authserv: str) -> 
             if result == "pass":
                 return Belief(verified=True, domain=domain, policy=policy, reason="our mail server says dmarc=pass")
     for method, result, properties in results.results:
-        claimed = (properties.get("header.d") or properties.get("header.i") or properties.get("smtp.mailfrom") or "").rpartition("@")[2]
+        claimed = (properties.get("header.d") or properties.get("header.i") or properties.get("smtp.mailfrom") or "").rpartition(
+            "@"
+        )[2]
         if method in ("dkim", "spf") and result == "pass" and claimed.lower() == domain:
             return Belief(verified=True, domain=domain, policy=policy, reason=f"our mail server says {method}=pass")
     return replace(nothing, policy=policy, reason="our mail server found no pass")
@@ -104,7 +108,9 @@ def _own_check(raw: bytes, header: Header, envelope: Envelope, domain: str, reso
     return Belief(verified=False, domain=domain, policy=policy.policy, reason=reason, signatures=tuple(checked))
 
 
-def _check_signature(raw: bytes, header: Header, index: int, signature: SignatureFacts, resolver: Resolver, deadline: _Deadline) -> tuple[bool, str]:
+def _check_signature(
+    raw: bytes, header: Header, index: int, signature: SignatureFacts, resolver: Resolver, deadline: _Deadline
+) -> tuple[bool, str]:
     """Verify one signature; dkimpy may raise anything on hostile input, and none of it is ours to pass on."""
 
     def ask(name: bytes, timeout: int = 5) -> bytes | None:
@@ -115,7 +121,11 @@ def _check_signature(raw: bytes, header: Header, index: int, signature: Signatur
     if signature.covers_body_to is not None and signature.covers_body_to < len(raw) - header.size:
         return False, "the signature covers only a part of the text"
     try:
-        return (True, "DKIM pass") if dkim.DKIM(raw, minkey=1024).verify(idx=index, dnsfunc=ask) else (False, "the signature does not hold")
+        return (
+            (True, "DKIM pass")
+            if dkim.DKIM(raw, minkey=1024).verify(idx=index, dnsfunc=ask)
+            else (False, "the signature does not hold")
+        )
     except DnsFailure as failure:
         return False, str(failure)
     except Exception as error:  # noqa: BLE001 - a library's surprise about a stranger's mail is a "no", never our failure

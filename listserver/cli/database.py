@@ -27,6 +27,9 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
         print_json(found)
     else:
         print_table(["state", "mails"], list(found["states"].items()))
-        say(f"Accepted: {found['accepted']}. " + ("All is accounted for." if found["ok"] else "Problems: " + "; ".join(found["problems"])))
+        say(
+            f"Accepted: {found['accepted']}. "
+            + ("All is accounted for." if found["ok"] else "Problems: " + "; ".join(found["problems"]))
+        )
     if not found["ok"]:
         raise ListserverError("the database has problems") if not as_json else typer.Exit(1)

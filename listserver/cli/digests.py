@@ -29,16 +29,25 @@ def _moment(text: str) -> datetime | None:
 
 
 @app.command("preview")
-def preview(context: typer.Context, alist: Annotated[str, typer.Argument(metavar="LIST")],
-            for_: Annotated[str, typer.Option("--for", help="Whose digest.", metavar="ADDRESS")], at: At = "",
-            html: Annotated[bool, typer.Option("--html", help="The HTML part.")] = False) -> None:
+def preview(
+    context: typer.Context,
+    alist: Annotated[str, typer.Argument(metavar="LIST")],
+    for_: Annotated[str, typer.Option("--for", help="Whose digest.", metavar="ADDRESS")],
+    at: At = "",
+    html: Annotated[bool, typer.Option("--html", help="The HTML part.")] = False,
+) -> None:
     """Show the digest that a member would get, without sending it. Example: listserver digest preview toolshare --for gwen@example.net"""
     shared = context_of(context)
     say(digest.preview(shared.site, shared.get_list(alist), for_, _moment(at), html=html))
 
 
 @app.command("send")
-def send(context: typer.Context, alist: Annotated[str | None, typer.Argument(metavar="[LIST]")] = None, at: At = "", as_json: JsonOption = False) -> None:
+def send(
+    context: typer.Context,
+    alist: Annotated[str | None, typer.Argument(metavar="[LIST]")] = None,
+    at: At = "",
+    as_json: JsonOption = False,
+) -> None:
     """Put every digest that is due into the outbox, as the clock does. Example: listserver digest send --at 2026-03-03T07:00+00:00"""
     shared = context_of(context)
     done = digest.send_due(shared.site, shared.get_list(alist) if alist else None, _moment(at))

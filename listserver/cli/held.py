@@ -16,7 +16,9 @@ Reason = Annotated[str, typer.Option(help="What the writer is told.")]
 
 
 @app.command("ls")
-def ls(context: typer.Context, alist: Annotated[str | None, typer.Argument(metavar="[LIST]")] = None, as_json: JsonOption = False) -> None:
+def ls(
+    context: typer.Context, alist: Annotated[str | None, typer.Argument(metavar="[LIST]")] = None, as_json: JsonOption = False
+) -> None:
     """Show what waits. Example: listserver held ls toolshare"""
     shared = context_of(context)
     found = shared.get_list(alist) if alist else None
@@ -24,8 +26,10 @@ def ls(context: typer.Context, alist: Annotated[str | None, typer.Argument(metav
     if as_json:
         print_json({"held": waiting})
     else:
-        print_table(["id", "list", "from", "subject", "since", "because"],
-                    [(h["id"], h["list"], h["from"], h["subject"], h["since"], h["reason"]) for h in waiting])
+        print_table(
+            ["id", "list", "from", "subject", "since", "because"],
+            [(h["id"], h["list"], h["from"], h["subject"], h["since"], h["reason"]) for h in waiting],
+        )
         if not waiting:
             say("Nothing waits.")
 

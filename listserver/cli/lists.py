@@ -43,7 +43,11 @@ def create(
 
     Example: listserver list create toolshare@lists.example.org --name "Tool Share" --owner ruth@example.net
     """
-    values = {**({"name": name} if name else {}), **({"description": description} if description else {}), **read_pairs(setting or [])}
+    values = {
+        **({"name": name} if name else {}),
+        **({"description": description} if description else {}),
+        **read_pairs(setting or []),
+    }
     made = membership.create_list(context_of(context).site, address, values, owner or [])
     say(f"Made {made.address}. Next: listserver member add {made.local} ADDRESS…")
 
@@ -82,12 +86,14 @@ def change(context: typer.Context, address: str, pairs: Annotated[list[str], typ
 
 
 @app.command("remove")
-def remove(context: typer.Context, address: str, yes: Annotated[bool, typer.Option("--yes", help="Yes, remove everything of it.")] = False) -> None:
+def remove(
+    context: typer.Context,
+    address: str,
+    yes: Annotated[bool, typer.Option("--yes", help="Yes, remove everything of it.")] = False,
+) -> None:
     """Remove a list with its members and posts. Example: listserver list remove toolshare --yes"""
     site, alist = context_of(context).site, context_of(context).get_list(address)
     if not yes:
         raise ConfigError(f"this removes {alist.address} with all its members and posts: add --yes if you mean it")
     site.database.write(lambda connection: lists.remove(connection, alist.id))
     say(f"Removed {alist.address}.")
-
-

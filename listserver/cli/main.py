@@ -22,7 +22,9 @@ from listserver.lists.model import OptionError
 app = typer.Typer(
     name="listserver",
     help="An email mailing-list discussion service: one process, one file, conversations and daily digests.",
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
 )
 app.add_typer(lists.app, name="list")
 app.add_typer(members.app, name="member")
@@ -67,7 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     context = Context(open_site=server.open_site)
     try:
-        result = app(args=list(arguments) if arguments is not None else None, standalone_mode=False, obj=context, prog_name="listserver")
+        result = app(
+            args=list(arguments) if arguments is not None else None, standalone_mode=False, obj=context, prog_name="listserver"
+        )
         return result if isinstance(result, int) else 0
     except TyperException as error:
         return _complain(error.format_message(), getattr(error, "exit_code", 2))
@@ -77,7 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error), 2)
     except OperationalError as error:
         busy = "locked" in str(error.orig)
-        return _complain("the database is busy: try again in a moment" if busy else f"the database failed: {error.orig}", 75 if busy else 1)
+        return _complain(
+            "the database is busy: try again in a moment" if busy else f"the database failed: {error.orig}", 75 if busy else 1
+        )
     except (KeyboardInterrupt, BrokenPipeError, typer.Abort):
         return 130
     except Exception as error:  # noqa: BLE001 - the one catch-all of this door: a sentence, never a traceback

@@ -19,7 +19,12 @@ app = typer.Typer(help="Add, show, change and remove members.", no_args_is_help=
 
 def describe(row: Any) -> dict[str, object]:
     """A member as JSON shows it."""
-    return {"address": row.address, "state": row.state, "since": row.since, **{key: getattr(row, key) for key in members.OPTION_COLUMNS}}
+    return {
+        "address": row.address,
+        "state": row.state,
+        "since": row.since,
+        **{key: getattr(row, key) for key in members.OPTION_COLUMNS},
+    }
 
 
 @app.command("add")
@@ -42,8 +47,14 @@ def add(
         raise ConfigError("give at least one address, or --file with addresses in it")
     options = {"delivery": deliver, "role": role, "format": format_, "timezone": timezone, "digest_at": digest_at}
     shared = context_of(context)
-    added = membership.add_members(shared.site, shared.get_list(alist), given, {k: v for k, v in options.items() if v}, welcome=welcome)
-    say(f"Added {len(added)}; {len(given) - len(added)} were members already." if len(added) != len(given) else f"Added {len(added)}.")
+    added = membership.add_members(
+        shared.site, shared.get_list(alist), given, {k: v for k, v in options.items() if v}, welcome=welcome
+    )
+    say(
+        f"Added {len(added)}; {len(given) - len(added)} were members already."
+        if len(added) != len(given)
+        else f"Added {len(added)}."
+    )
 
 
 def _read_csv(path: Path) -> list[tuple[str, str]]:
@@ -64,12 +75,16 @@ def ls(context: typer.Context, alist: Annotated[str, typer.Argument(metavar="LIS
     if as_json:
         print_json({"list": found.address, "members": [describe(row) for row in rows]})
     else:
-        print_table(["address", "name", "role", "gets", "state", "since"],
-                    [(r.address, r.name, r.role, r.delivery, r.state, r.since) for r in rows])
+        print_table(
+            ["address", "name", "role", "gets", "state", "since"],
+            [(r.address, r.name, r.role, r.delivery, r.state, r.since) for r in rows],
+        )
 
 
 @app.command("show")
-def show(context: typer.Context, alist: Annotated[str, typer.Argument(metavar="LIST")], address: str, as_json: JsonOption = False) -> None:
+def show(
+    context: typer.Context, alist: Annotated[str, typer.Argument(metavar="LIST")], address: str, as_json: JsonOption = False
+) -> None:
     """Show one member. Example: listserver member show toolshare gwen@example.net"""
     found = context_of(context).get_list(alist)
     with context_of(context).site.database.read() as connection:
@@ -81,8 +96,12 @@ def show(context: typer.Context, alist: Annotated[str, typer.Argument(metavar="L
 
 
 @app.command("set")
-def change(context: typer.Context, alist: Annotated[str, typer.Argument(metavar="LIST")], address: str,
-           pairs: Annotated[list[str], typer.Argument(metavar="KEY=VALUE…")]) -> None:
+def change(
+    context: typer.Context,
+    alist: Annotated[str, typer.Argument(metavar="LIST")],
+    address: str,
+    pairs: Annotated[list[str], typer.Argument(metavar="KEY=VALUE…")],
+) -> None:
     """Change options of a member. Example: listserver member set toolshare gwen@example.net delivery=digest"""
     shared, values = context_of(context), read_pairs(pairs)
     membership.set_member_options(shared.site, shared.get_list(alist), address, values)
@@ -90,8 +109,11 @@ def change(context: typer.Context, alist: Annotated[str, typer.Argument(metavar=
 
 
 @app.command("remove")
-def remove(context: typer.Context, alist: Annotated[str, typer.Argument(metavar="LIST")],
-           address: Annotated[list[str], typer.Argument(metavar="ADDRESS…")]) -> None:
+def remove(
+    context: typer.Context,
+    alist: Annotated[str, typer.Argument(metavar="LIST")],
+    address: Annotated[list[str], typer.Argument(metavar="ADDRESS…")],
+) -> None:
     """Take members off a list. Example: listserver member remove toolshare gwen@example.net"""
     shared = context_of(context)
     found = shared.get_list(alist)

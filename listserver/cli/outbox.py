@@ -29,9 +29,9 @@ def ls(context: typer.Context, as_json: JsonOption = False) -> None:
         print_json(counts)
     else:
         print_table(["state", "deliveries"], list(counts.items()))
-        print_table(["id", "list", "kind", "post", "made", "waiting"],
-                    [(m.id, site.directory.by_id(m.list_id).address if site.directory.by_id(m.list_id) else "", m.kind, m.post_number,  # type: ignore[union-attr]
-                      m.created_at, m.waiting) for m in mails])
+        names = {each.id: each.address for each in site.directory.everything()}
+        rows = [(m.id, names.get(m.list_id, ""), m.kind, m.post_number, m.created_at, m.waiting) for m in mails]
+        print_table(["id", "list", "kind", "post", "made", "waiting"], rows)
 
 
 @app.command("show")
@@ -42,8 +42,12 @@ def show(context: typer.Context, number: Annotated[int, typer.Argument(metavar="
     if not rows:
         raise NotFound(f"there is no outgoing mail {number}: see `listserver queue ls`")
     if as_json:
-        print_json({"id": number, "deliveries": [
-            {"address": r.address, "state": r.state, "attempts": r.attempts, "reply": r.reply} for r in rows]})
+        print_json(
+            {
+                "id": number,
+                "deliveries": [{"address": r.address, "state": r.state, "attempts": r.attempts, "reply": r.reply} for r in rows],
+            }
+        )
     else:
         print_table(["address", "state", "attempts", "last reply"], [(r.address, r.state, r.attempts, r.reply) for r in rows])
 

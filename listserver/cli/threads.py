@@ -63,10 +63,12 @@ def print_tree(thread: dict[str, Any]) -> None:
     tree = Tree(f"[bold]{escape(thread['subject'] or '(no subject)')}[/bold]")
     branches: list[Tree] = [tree]
     for post in thread["posts"]:
-        del branches[post["depth"] + 1:]
+        del branches[post["depth"] + 1 :]
         author = post["author"]["name"] or post["author"]["address"]
         evidence = post["evidence"]
         mark = "" if evidence["score"] >= 0.9 else " [yellow](uncertain)[/yellow]"
-        label = f"#{post['number']} {escape(author)}, {post['date']:%a %d %b %H:%M}  [dim]{escape(evidence['detail'])}[/dim]{mark}"
+        label = (
+            f"#{post['number']} {escape(author)}, {post['date']:%a %d %b %H:%M}  [dim]{escape(evidence['detail'])}[/dim]{mark}"
+        )
         branches.append(branches[-1].add(label))
     Console().print(tree)

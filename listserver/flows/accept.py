@@ -18,6 +18,7 @@ from listserver.flows.site import Site
 from listserver.lists.addressing import Destination, route
 from listserver.lists.model import MailingList
 from listserver.mail.address import parse_path
+from listserver.mail.automatic import Signs, read_signs
 from listserver.mail.envelope import Envelope, Peer
 from listserver.mail.headers import Header
 from listserver.mail.parse import ParsedMessage, parse_message
@@ -53,7 +54,7 @@ class Prepared:
         for name in ("from", "date", "subject", "message-id"):
             for body in self.header.all(name):
                 digest.update(name.encode() + b":" + b" ".join(body.split()) + b"\n")
-        digest.update(self.raw[self.header.size:])
+        digest.update(self.raw[self.header.size :])
         return digest.digest()
 
 
@@ -98,9 +99,19 @@ def new_mails(site: Site, envelope: Envelope, arrivals: Sequence[Arrival]) -> li
         if list_id not in originals:
             originals[list_id] = site.database.new_id()
         mails[list_id, kind, token] = NewMail(
-            list_id=list_id, id=site.database.new_id(), original_id=originals[list_id], kind=kind, recipient=arrival.recipient,
-            token=token, reverse_path=envelope.reverse_path, peer=envelope.peer.host, helo=envelope.peer.helo,
-            protocol=envelope.peer.protocol, trusted=envelope.peer.trusted, received_at=now)
+            list_id=list_id,
+            id=site.database.new_id(),
+            original_id=originals[list_id],
+            kind=kind,
+            recipient=arrival.recipient,
+            token=token,
+            reverse_path=envelope.reverse_path,
+            peer=envelope.peer.host,
+            helo=envelope.peer.helo,
+            protocol=envelope.peer.protocol,
+            trusted=envelope.peer.trusted,
+            received_at=now,
+        )
     return list(mails.values())
 
 
@@ -113,3 +124,9 @@ def prepare_again(site: Site, mail: NewMail, raw: bytes) -> Prepared:
     """Prepare a mail that was accepted before a restart, from its row."""
     peer = Peer(host=mail.peer, port=0, helo=mail.helo, trusted=mail.trusted, tls=False, protocol=mail.protocol)
     return prepare(site, Envelope(reverse_path=mail.reverse_path, recipients=(mail.recipient,), peer=peer), raw)
+
+
+def signs_of(site: Site, prepared: Prepared, reverse_path: str) -> Signs:
+    """The automatic signs of a mail, with our own lists known as such."""
+    own = frozenset(each.list_id for each in site.directory.everything())
+    return read_signs(prepared.header, reverse_path, prepared.parsed.subject, own)

@@ -65,8 +65,15 @@ def explain(connection: Connection, list_id: int, post_name: str) -> dict[str, A
     described = _describe_post(post, depth, rows, chosen)
     named = {row.number: row for row in posts.some(connection, list_id, [p.parent for p in pieces if p.parent])}
     described["candidates"] = [
-        {"message_id": named[p.parent].message_id if p.parent in named else p.message_id, "kind": p.kind, "score": round(p.score, 4),
-         "detail": p.detail} for p in pieces if p.parent is not None or p.message_id]
+        {
+            "message_id": named[p.parent].message_id if p.parent in named else p.message_id,
+            "kind": p.kind,
+            "score": round(p.score, 4),
+            "detail": p.detail,
+        }
+        for p in pieces
+        if p.parent is not None or p.message_id
+    ]
     described["quotes"] = []
     sentences = [chosen.detail if chosen is not None else "It starts a conversation."]
     sentences += [f"{'Before: ' if piece.undone_at else 'Not followed: '}{piece.detail}" for piece in others]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -21,16 +21,19 @@ from listserver.flows.site import Site
 from listserver.lists.model import MailingList
 from listserver.lists.retry import next_attempt
 from listserver.lists.tokens import PermissionSigner
-from listserver.lists.transform import CopyPlan, plan_copy
+from listserver.lists.transform import PostFactsForCopy, copy_content
+from listserver.mail.address import read_author
 from listserver.mail.headers import read_header
+from listserver.mail.listfields import unsubscribe_fields
 from listserver.mail.reply import Outcome, OutcomeKind
-from listserver.mail.verp import permission_address
+from listserver.mail.verp import permission_frame
 from listserver.store import incoming, outbox, posts
 from listserver.store.outbox import Claim, Settled
 from listserver.store.tables import DeliveryState, OutgoingKind
 
 _KEPT_PLANS = 32
 _EPOCH = date(1970, 1, 1)
+_LARGE_MEMBER = 1 << 27  # the longest token a list of this size can need decides which address carries it
 
 claim = outbox.claim
 recover = outbox.recover
@@ -53,12 +56,13 @@ class _Ready:
 
     created: datetime
     null_sender: bool
-    alist: MailingList | None
-    list_id: int
-    plan: CopyPlan | None
+    leaves: bool
+    """Whether each copy carries its member's way to leave; notices bring their own."""
     body: Body
     bounces: PermissionSigner
+    bounces_frame: tuple[str, str]
     leave: PermissionSigner
+    leave_frame: tuple[str, str]
 
 
 class CopyBuilder:
@@ -66,45 +70,71 @@ class CopyBuilder:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._https = site.web_url.startswith("https://")
         self._ready: OrderedDict[tuple[int, int], _Ready] = OrderedDict()
 
     def build(self, claims: Sequence[Claim]) -> Batch:
         """Build one copy for each claim."""
-        batch = Batch(copies=[], claims={}, created={})
+        copies: list[Copy] = []
         missing = {(c.list_id, c.outgoing_id) for c in claims} - self._ready.keys()
         if missing:
             with self._site.database.read() as connection:
-                for key in missing:
-                    self._ready[key] = self._prepare(connection, *key)
+                for list_id, outgoing_id in missing:
+                    self._ready[list_id, outgoing_id] = self._prepare(connection, list_id, outgoing_id)
         by_key: dict[object, Claim] = {}
         created: dict[object, datetime] = {}
         for each in claims:
             key = (each.list_id, each.outgoing_id, each.member_id)
-            ready = self._ready[key[:2]]
+            ready = self._ready[each.list_id, each.outgoing_id]
             by_key[key], created[key] = each, ready.created
-            batch.copies.append(self._copy(key, each, ready))
+            copies.append(self._copy(key, each, ready))
         while len(self._ready) > _KEPT_PLANS:
             self._ready.popitem(last=False)
-        return Batch(copies=batch.copies, claims=by_key, created=created)
+        return Batch(copies=copies, claims=by_key, created=created)
 
     def _prepare(self, connection: Connection, list_id: int, outgoing_id: int) -> _Ready:
         row = outbox.outgoing(connection, list_id, outgoing_id)
         raw = incoming.raw_of(connection, list_id, row.original_id)
         alist = self._site.directory.by_id(list_id)
-        plan = None
         if row.kind == OutgoingKind.post.value and alist is not None:
-            post = posts.get(connection, list_id, str(row.post_number))
-            plan = self._plan(alist, raw, row, post)
+            raw = self._content(alist, raw, row, posts.get(connection, list_id, str(row.post_number)))
         today = (row.created_at.date() - _EPOCH).days
+        local, host = (alist.local, alist.host) if alist is not None else ("x" * 64, self._site.hostname)
+        bounces, leave = (PermissionSigner(self._site.secret, kind, list_id, today) for kind in ("bounces", "leave"))
+        length = len(leave.sign(_LARGE_MEMBER))
         return _Ready(
-            created=row.created_at, null_sender=row.null_sender, alist=alist, list_id=list_id, plan=plan,
-            body=plan.body if plan is not None else Body(raw),
-            bounces=PermissionSigner(self._site.secret, "bounces", list_id, today),
-            leave=PermissionSigner(self._site.secret, "leave", list_id, today))
+            created=row.created_at,
+            null_sender=row.null_sender,
+            leaves=row.kind != OutgoingKind.notice.value and alist is not None,
+            body=Body(raw),
+            bounces=bounces,
+            leave=leave,
+            bounces_frame=permission_frame(local, "bounces", length, host),
+            leave_frame=permission_frame(local, "leave", length, host),
+        )
 
-    def _plan(self, alist: MailingList, raw: bytes, row: Any, post: Any) -> CopyPlan: ...
+    def _content(self, alist: MailingList, raw: bytes, row: Any, post: Any) -> bytes:
+        """What all copies of a post share; where people can read it is named once there are pages to read it on."""
+        header = read_header(raw)
+        facts = PostFactsForCopy(
+            message_id=post.message_id,
+            reply_token=post.token,
+            author=read_author(header),
+            rewrite_author=row.rewrite_author,
+            hostname=self._site.hostname,
+        )
+        return copy_content(alist, raw, header, facts)
 
-    def _copy(self, key: object, each: Claim, ready: _Ready) -> Copy: ...
+    def _copy(self, key: object, each: Claim, ready: _Ready) -> Copy:
+        reverse_path = (
+            "" if ready.null_sender else ready.bounces_frame[0] + ready.bounces.sign(each.member_id) + ready.bounces_frame[1]
+        )
+        head = b""
+        if ready.leaves:
+            token = ready.leave.sign(each.member_id)
+            one_click = f"{self._site.web_url}/u/{token}" if self._https else ""
+            head = unsubscribe_fields(ready.leave_frame[0] + token + ready.leave_frame[1], one_click)
+        return Copy(key, reverse_path, each.address, head, ready.body, not each.address.isascii())
 
 
 def settle_as(each: Claim, outcome: Outcome, created: datetime, now: datetime) -> Settled:
@@ -131,8 +161,3 @@ def record(connection: Connection, site: Site, settled: Sequence[Settled]) -> in
         elif each.state is DeliveryState.retry:
             maillog.deferred(list_id=each.claim.list_id, outgoing=each.claim.outgoing_id, reply=each.reply)
     return outbox.settle(connection, settled)
-
-
-def lease_length() -> timedelta:
-    """How long a worker may hold a delivery before others take it for lost."""
-    return timedelta(minutes=10)

@@ -45,8 +45,15 @@ def create_list(site: Site, address: str, values: Mapping[str, str], owners: Seq
     def work(connection: Connection) -> MailingList:
         made = lists.add(connection, place.key, options, list_id=list_id, now=now)
         if people:
-            members.add(connection, made.id, [(str(p), p.key, "") for p in people],
-                        {"role": "owner", "delivery": made.options.default_delivery}, state="active", now=now, digest_through=0)
+            members.add(
+                connection,
+                made.id,
+                [(str(p), p.key, "") for p in people],
+                {"role": "owner", "delivery": made.options.default_delivery},
+                state="active",
+                now=now,
+                digest_through=0,
+            )
             schedule.plan(connection, made, now)
         return made
 
@@ -68,15 +75,27 @@ def set_list_options(site: Site, alist: MailingList, values: Mapping[str, str]) 
     site.directory.refresh()
 
 
-def add_members(site: Site, alist: MailingList, given: Sequence[tuple[str, str]], options: Mapping[str, str], *, welcome: bool) -> list[int]:
+def add_members(
+    site: Site, alist: MailingList, given: Sequence[tuple[str, str]], options: Mapping[str, str], *, welcome: bool
+) -> list[int]:
     """Make these people active members at once. Raises: ConfigError, OptionError."""
     people = [(read_address(address), name) for address, name in given]
-    values = {"delivery": alist.options.default_delivery, **{key: read_member_option(key, value) for key, value in options.items()}}
+    values = {
+        "delivery": alist.options.default_delivery,
+        **{key: read_member_option(key, value) for key, value in options.items()},
+    }
     now = site.now()
 
     def work(connection: Connection) -> list[int]:
-        added = members.add(connection, alist.id, [(str(a), a.key, name) for a, name in people], values, state="active", now=now,
-                            digest_through=lists.last_post(connection, alist.id))
+        added = members.add(
+            connection,
+            alist.id,
+            [(str(a), a.key, name) for a, name in people],
+            values,
+            state="active",
+            now=now,
+            digest_through=lists.last_post(connection, alist.id),
+        )
         schedule.plan(connection, alist, now)
         if welcome:
             for number in added:

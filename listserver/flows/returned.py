@@ -29,12 +29,29 @@ def plan(site: Site, mail: NewMail, prepared: Prepared) -> Callable[[Connection]
 
     def work(connection: Connection) -> None:
         if named is None:
-            incoming.finish(connection, mail.list_id, mail.id, IncomingState.ignored, "mail without a sender, to an address that we did not make")
+            incoming.finish(
+                connection,
+                mail.list_id,
+                mail.id,
+                IncomingState.ignored,
+                "mail without a sender, to an address that we did not make",
+            )
             return
-        reports.add(connection, list_id=named.list_id, report_id=site.database.new_id(), incoming_id=mail.id, member_id=named.member_id,
-                    now=now, action=report.action if report else "", status=report.status if report else "",
-                    recipient=report.recipient if report else "", detail=report.diagnostic if report else "")
-        incoming.finish(connection, mail.list_id, mail.id, IncomingState.bounce, report.status if report else "no standard report")
+        reports.add(
+            connection,
+            list_id=named.list_id,
+            report_id=site.database.new_id(),
+            incoming_id=mail.id,
+            member_id=named.member_id,
+            now=now,
+            action=report.action if report else "",
+            status=report.status if report else "",
+            recipient=report.recipient if report else "",
+            detail=report.diagnostic if report else "",
+        )
+        incoming.finish(
+            connection, mail.list_id, mail.id, IncomingState.bounce, report.status if report else "no standard report"
+        )
 
     return work
 

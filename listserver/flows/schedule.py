@@ -26,6 +26,9 @@ def next_due(alist: MailingList, member: Any, after: datetime) -> datetime:
 
 def plan(connection: Connection, alist: MailingList, now: datetime, *, everyone: bool = False) -> None:
     """Note the next digest of every reader who has none noted, or of all of them."""
-    due = {row.id: next_due(alist, row, now) for row in members.digest_readers(connection, alist.id)
-           if everyone or row.digest_due is None}
+    due = {
+        row.id: next_due(alist, row, now)
+        for row in members.digest_readers(connection, alist.id)
+        if everyone or row.digest_due is None
+    }
     members.schedule_digests(connection, alist.id, dict(due))

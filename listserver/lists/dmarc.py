@@ -54,8 +54,14 @@ def read_signatures(header: Header) -> tuple[SignatureFacts, ...]:
         if not names or not tags.get("d"):
             continue
         length = tags.get("l", "")
-        found.append(SignatureFacts(domain="".join(tags["d"].split()).lower(), selector="".join(tags.get("s", "").split()), fields=names,
-                                    covers_body_to=int(length) if length.isascii() and length.isdigit() and len(length) < 12 else None))
+        found.append(
+            SignatureFacts(
+                domain="".join(tags["d"].split()).lower(),
+                selector="".join(tags.get("s", "").split()),
+                fields=names,
+                covers_body_to=int(length) if length.isascii() and length.isdigit() and len(length) < 12 else None,
+            )
+        )
     return tuple(found)
 
 
@@ -76,7 +82,9 @@ def survives(signature: SignatureFacts, header: Header, edits: EditedFields) -> 
     return True
 
 
-REMOVED_ONLY = frozenset(("return-path", "bcc", "disposition-notification-to", "return-receipt-to", "x-confirm-reading-to", "approved"))
+REMOVED_ONLY = frozenset(
+    ("return-path", "bcc", "disposition-notification-to", "return-receipt-to", "x-confirm-reading-to", "approved")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +95,9 @@ class AuthorDecision:
     reason: str
 
 
-def decide_author(policy: Policy, signatures: Sequence[SignatureFacts], header: Header, edits: EditedFields, *, option: str) -> AuthorDecision:
+def decide_author(
+    policy: Policy, signatures: Sequence[SignatureFacts], header: Header, edits: EditedFields, *, option: str
+) -> AuthorDecision:
     """Keep or rewrite the author; `option` is the list's `rewrite_from`."""
     if option == "always":
         return AuthorDecision(rewrite=True, reason="the owner wants it always")
@@ -101,4 +111,6 @@ def decide_author(policy: Policy, signatures: Sequence[SignatureFacts], header: 
     if any(survives(signature, header, edits) for signature in holding):
         return AuthorDecision(rewrite=False, reason="a signature of the author's domain survives our edits")
     broken = sorted(set(holding[0].fields) & edits.names & {"reply-to", "subject", "from"}) or ["a field that we edit"]
-    return AuthorDecision(rewrite=True, reason=f"our edits break the author's signature ({', '.join(broken)}), and the domain asks for {policy}")
+    return AuthorDecision(
+        rewrite=True, reason=f"our edits break the author's signature ({', '.join(broken)}), and the domain asks for {policy}"
+    )

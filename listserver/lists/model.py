@@ -122,6 +122,7 @@ def _text(limit: int, *, lines: bool = False) -> Callable[[str], str]:
         if len(value) > limit:
             raise ValueError(f"at most {limit} characters")
         return value.strip() if not lines else value
+
     return check
 
 
@@ -131,11 +132,14 @@ def _choice(*values: str) -> Callable[[str], str]:
         if found not in values:
             raise ValueError(f"expected {', '.join(values[:-1])} or {values[-1]}")
         return found
+
     return check
 
 
 def _yes_no(value: str) -> str:
-    found = {"yes": "yes", "no": "no", "on": "yes", "off": "no", "true": "yes", "false": "no", "1": "yes", "0": "no"}.get(value.strip().lower())
+    found = {"yes": "yes", "no": "no", "on": "yes", "off": "no", "true": "yes", "false": "no", "1": "yes", "0": "no"}.get(
+        value.strip().lower()
+    )
     if found is None:
         raise ValueError("expected yes or no")
     return found
@@ -147,6 +151,7 @@ def _number(least: int, most: int) -> Callable[[str], str]:
         if not digits.isascii() or not digits.isdigit() or not least <= int(digits) <= most:
             raise ValueError(f"expected a number from {least} to {most}")
         return str(int(digits))
+
     return check
 
 
@@ -204,22 +209,49 @@ def _optional(check: Callable[[str], str]) -> Callable[[str], str]:
 
 
 _CHECKS: dict[str, Callable[[str], str]] = {
-    "name": _text(100), "short_name": _text(40), "description": _text(500), "language": _language, "timezone": _zone,
-    "subscribe": _choice("confirm", "approve", "invite", "closed"), "post": _choice("members", "anyone", "moderated", "announce"),
-    "moderate_first": _number(0, 1000), "unverified_posts": _choice("post", "hold"), "bcc_posts": _choice("hold", "post"),
-    "allowed_senders": _senders, "banned": _senders, "hold_if_header": _header_rules, "attachments": _choice("allow", "hold", "strip"),
-    "max_bytes": _number(1_000, 1_000_000_000), "reply_to": _choice("list", "author"), "rewrite_from": _choice("auto", "always", "never"),
-    "subject_prefix": _text(60), "footer": _text(2_000, lines=True), "default_delivery": _choice("each", "digest"), "digest_at": _hour,
-    "own_copies": _yes_no, "skip_addressed": _yes_no, "welcome": _yes_no, "grace_minutes": _number(0, 60),
-    "notices": _choice("together", "at-once", "off"), "archive": _choice("members", "public", "off"), "private_replies": _yes_no,
+    "name": _text(100),
+    "short_name": _text(40),
+    "description": _text(500),
+    "language": _language,
+    "timezone": _zone,
+    "subscribe": _choice("confirm", "approve", "invite", "closed"),
+    "post": _choice("members", "anyone", "moderated", "announce"),
+    "moderate_first": _number(0, 1000),
+    "unverified_posts": _choice("post", "hold"),
+    "bcc_posts": _choice("hold", "post"),
+    "allowed_senders": _senders,
+    "banned": _senders,
+    "hold_if_header": _header_rules,
+    "attachments": _choice("allow", "hold", "strip"),
+    "max_bytes": _number(1_000, 1_000_000_000),
+    "reply_to": _choice("list", "author"),
+    "rewrite_from": _choice("auto", "always", "never"),
+    "subject_prefix": _text(60),
+    "footer": _text(2_000, lines=True),
+    "default_delivery": _choice("each", "digest"),
+    "digest_at": _hour,
+    "own_copies": _yes_no,
+    "skip_addressed": _yes_no,
+    "welcome": _yes_no,
+    "grace_minutes": _number(0, 60),
+    "notices": _choice("together", "at-once", "off"),
+    "archive": _choice("members", "public", "off"),
+    "private_replies": _yes_no,
     "reminders": _yes_no,
 }
 _FIELDS: dict[str, str] = {field.name: str(field.type) for field in fields(ListOptions)}
 
 _MEMBER_CHECKS: dict[str, Callable[[str], str]] = {
-    "name": _text(100), "role": _choice("member", "moderator", "owner"), "delivery": _choice("each", "digest", "followed", "none"),
-    "format": _choice("html", "text", "classic", "classic-mime"), "timezone": _optional(_zone), "digest_at": _optional(_hour),
-    "language": _optional(_language), "paused_until": _text(40), "moderated": _yes_no, "receipts": _choice("first", "on", "off"),
+    "name": _text(100),
+    "role": _choice("member", "moderator", "owner"),
+    "delivery": _choice("each", "digest", "followed", "none"),
+    "format": _choice("html", "text", "classic", "classic-mime"),
+    "timezone": _optional(_zone),
+    "digest_at": _optional(_hour),
+    "language": _optional(_language),
+    "paused_until": _text(40),
+    "moderated": _yes_no,
+    "receipts": _choice("first", "on", "off"),
     "own_copies": _optional(_yes_no),
 }
 

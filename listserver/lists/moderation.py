@@ -189,8 +189,23 @@ def _too_many(facts: PostFacts, _options: ListOptions) -> Verdict | None:
 
 
 RULES: tuple[Rule, ...] = (
-    _loop, _automatic, _unreadable, _banned, _foreign, _spam, _stranger, _too_big, _announce, _refused_by_domain, _staff, _late,
-    _moderated, _hidden, _attached, _too_many)
+    _loop,
+    _automatic,
+    _unreadable,
+    _banned,
+    _foreign,
+    _spam,
+    _stranger,
+    _too_big,
+    _announce,
+    _refused_by_domain,
+    _staff,
+    _late,
+    _moderated,
+    _hidden,
+    _attached,
+    _too_many,
+)
 
 
 def _listed(address: str, entries: str) -> bool:

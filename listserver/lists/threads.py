@@ -71,8 +71,13 @@ def choose_parent(ids: ReplyIds, known: Mapping[str, PostRef], *, named: PostRef
         else:
             found.append(_by_field(held, fields[message_id], rank, [each.message_id for each in awaited]))
     if named is not None:
-        token = Candidate(kind="token", parent=named.number, message_id=named.message_id, score=1.0,
-                          detail=f"it was written to the reply address of #{named.number}")
+        token = Candidate(
+            kind="token",
+            parent=named.number,
+            message_id=named.message_id,
+            score=1.0,
+            detail=f"it was written to the reply address of #{named.number}",
+        )
         found = [token, *(c for c in found if c.parent != named.number)]
         awaited = []
     if found:
@@ -92,22 +97,37 @@ def _by_field(held: PostRef, field: str, rank: int, missing: Sequence[str]) -> C
 
 def _root(awaited: Sequence[AwaitedId]) -> Candidate:
     if awaited:
-        return Candidate(kind="none", parent=None, message_id=awaited[0].message_id, score=0.9,
-                         detail=f"it answers {awaited[0].message_id}, which never came")
+        return Candidate(
+            kind="none",
+            parent=None,
+            message_id=awaited[0].message_id,
+            score=0.9,
+            detail=f"it answers {awaited[0].message_id}, which never came",
+        )
     return Candidate(kind="none", parent=None, message_id="", score=1.0, detail="it starts a conversation")
 
 
 def late_parent(field: str, parent: PostRef) -> Candidate:
     """The link of a post to a parent that came after it."""
     name = "In-Reply-To" if field == "in-reply-to" else "References"
-    return Candidate(kind=field, parent=parent.number, message_id=parent.message_id, score=0.99,
-                     detail=f"{name} names #{parent.number}, which came later")
+    return Candidate(
+        kind=field,
+        parent=parent.number,
+        message_id=parent.message_id,
+        score=0.99,
+        detail=f"{name} names #{parent.number}, which came later",
+    )
 
 
 def refused_cycle(parent: PostRef) -> Candidate:
     """The link that was not made, because it would have closed a circle."""
-    return Candidate(kind="references", parent=parent.number, message_id=parent.message_id, score=0.0,
-                     detail=f"it names #{parent.number}, but that post answers this one: a circle, refused")
+    return Candidate(
+        kind="references",
+        parent=parent.number,
+        message_id=parent.message_id,
+        score=0.0,
+        detail=f"it names #{parent.number}, but that post answers this one: a circle, refused",
+    )
 
 
 def would_cycle(child: int, parent: int, parent_of: Callable[[int], int | None]) -> bool:

@@ -82,7 +82,7 @@ def read_permission(secret: bytes, kind: str, token: str) -> Permission | None:
         member_id, mac = _read_number(rest)
     except (ValueError, IndexError):
         return None
-    expected = hmac.new(secret, kind.encode() + b"\x00" + data[:len(data) - len(mac)], hashlib.sha256).digest()[:_MAC_BYTES]
+    expected = hmac.new(secret, kind.encode() + b"\x00" + data[: len(data) - len(mac)], hashlib.sha256).digest()[:_MAC_BYTES]
     if not hmac.compare_digest(mac, expected):
         return None
     return Permission(list_id=list_id, member_id=member_id, day=day)
@@ -102,5 +102,5 @@ def _read_number(data: bytes) -> tuple[int, bytes]:
         octet = data[position]
         value = value << 7 | (octet & 0x7F)
         if not octet & 0x80:
-            return value, data[position + 1:]
+            return value, data[position + 1 :]
     raise ValueError("no number")

@@ -73,7 +73,9 @@ def parse_address(text: str) -> Address | None:
     local, sign, domain = text.rpartition("@")
     if not sign or not local or not domain:
         return None
-    if not (_DOT_ATOM.fullmatch(local) or _QUOTED.fullmatch(local)) or not (_DOMAIN.fullmatch(domain) or _LITERAL.fullmatch(domain)):
+    if not (_DOT_ATOM.fullmatch(local) or _QUOTED.fullmatch(local)) or not (
+        _DOMAIN.fullmatch(domain) or _LITERAL.fullmatch(domain)
+    ):
         return None
     if not text.isprintable() or any(0xD800 <= ord(c) <= 0xDFFF for c in text):
         return None
@@ -121,7 +123,7 @@ def _close(tokens: list[str], into: list[Mailbox]) -> bool:
         return True
     if text.endswith(">"):
         start = text.rfind("<")
-        name, spec = text[:start].strip(), text[start + 1:-1].strip()
+        name, spec = text[:start].strip(), text[start + 1 : -1].strip()
         if start < 0 or "<" in name or ">" in name:
             return False
     else:

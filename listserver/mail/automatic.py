@@ -21,7 +21,9 @@ _WEAK_ROBOTS = re.compile(r"^(?:no-?reply|do-?not-?reply|noreply-[a-z0-9]+|postm
 _WEAK_SUBJECT = re.compile(
     r"(?:automatic reply|auto(?:matic)? ?response|out of (?:the )?office|abwesenheitsnotiz|automatische antwort|réponse automatique|"
     r"respuesta automática|risposta automatica|fuori sede|automatisch antwoord|automatyczna odpowiedź|automatiskt svar|automatisk svar|"
-    r"autosvar|otomatik yanıt|ausente|absence du bureau)", re.I)
+    r"autosvar|otomatik yanıt|ausente|absence du bureau)",
+    re.I,
+)
 _WEAK_WORD = re.compile(r"(?:auto|absence|autosvar|frånvaro)\s*(?::.*)?", re.I | re.S)
 _REPORT = re.compile(r"report-type\s*=\s*\"?([a-z-]+)", re.I)
 _METHOD = re.compile(r"method\s*=\s*\"?([a-z]+)", re.I)
@@ -55,7 +57,12 @@ def read_signs(header: Header, reverse_path: str, subject: str, own_list_ids: Co
         weak.append("written by an address that takes no answers")
     if _WEAK_SUBJECT.match(subject.strip()) or _WEAK_WORD.fullmatch(subject.strip()):
         weak.append("its subject begins like an automatic reply")
-    return Signs(strong=tuple(strong), weak=tuple(weak), foreign_list=_is_foreign(header, own_list_ids), own_mark=_has_mark(header, own_list_ids))
+    return Signs(
+        strong=tuple(strong),
+        weak=tuple(weak),
+        foreign_list=_is_foreign(header, own_list_ids),
+        own_mark=_has_mark(header, own_list_ids),
+    )
 
 
 def _strong(header: Header, reverse_path: str) -> list[str]:

@@ -76,15 +76,17 @@ def _join(found: list[tuple[int, bool, str]]) -> str:
     charset, first = "utf-8", found[0][2]
     if found[0][1] and first.count("'") >= 2:
         charset, _language, first = first.split("'", 2)
-    data = b"".join(unquote_to_bytes(t) if e else t.encode("utf-8", "replace") for (_n, e, _t), t in
-                    zip(found, [first, *(t for _n, _e, t in found[1:])], strict=True))
+    data = b"".join(
+        unquote_to_bytes(t) if e else t.encode("utf-8", "replace")
+        for (_n, e, _t), t in zip(found, [first, *(t for _n, _e, t in found[1:])], strict=True)
+    )
     return decode_bytes(data, charset)
 
 
 def read_body(raw: bytes, header: Header) -> BodyText:
     """Read the text of a message. Never raises. Limits: 200 parts, 20 levels, a million characters."""
     reading = _Reading()
-    stack: list[tuple[bytes, Header, int, str]] = [(raw[header.size:], header, 0, "")]
+    stack: list[tuple[bytes, Header, int, str]] = [(raw[header.size :], header, 0, "")]
     while stack:
         content, part, depth, around = stack.pop()
         reading.parts += 1
@@ -96,28 +98,34 @@ def read_body(raw: bytes, header: Header) -> BodyText:
             children = _split(content, parameters["boundary"].encode("utf-8", "replace"), reading)
             for child in reversed(children):
                 child_header = read_header(child)
-                stack.append((child[child_header.size:], child_header, depth + 1, kind))
+                stack.append((child[child_header.size :], child_header, depth + 1, kind))
         else:
             _read_leaf(content, part, kind, parameters, around, reading)
     html = "\n".join(reading.html) or None
     text = "\n".join(reading.plain)
     if not text.strip() and html is not None:
         text = html_to_text(html)
-    return BodyText(text=text[:MAX_TEXT], html=html, attachments=tuple(reading.attachments), flowed=reading.flowed,
-                    defects=tuple(reading.defects))
+    return BodyText(
+        text=text[:MAX_TEXT],
+        html=html,
+        attachments=tuple(reading.attachments),
+        flowed=reading.flowed,
+        defects=tuple(reading.defects),
+    )
 
 
 def _split(content: bytes, boundary: bytes, reading: _Reading) -> list[bytes]:
     """The parts between the boundaries (RFC 2046 §5.1.1); text after an unclosed last part belongs to it."""
     pattern = re.compile(rb"(?:^|\r?\n)--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\r?\n|$)")
-    parts, start = [], None
+    parts: list[bytes] = []
+    start: int | None = None
     position = 0
     while len(parts) <= MAX_PARTS:
         match = pattern.search(content, position)
         if match is None:
             break
         if start is not None:
-            parts.append(content[start:match.start()])
+            parts.append(content[start : match.start()])
         start = None if match[1] else match.end()
         position = max(match.end() - 1, match.start() + 1) if not match[1] else match.end()
         if match[1]:
@@ -139,11 +147,18 @@ def _read_leaf(content: bytes, part: Header, kind: str, parameters: dict[str, st
     if not is_text or disposition == "attachment" or (name and kind != "text/html" and disposition != "inline"):
         if kind in ("application/pgp-signature", "application/pkcs7-signature") and around == "multipart/signed":
             return
-        reading.attachments.append(Attachment(name=name or _default_name(kind), content_type=kind or "text/plain", size=len(data)))
+        reading.attachments.append(
+            Attachment(name=name or _default_name(kind), content_type=kind or "text/plain", size=len(data))
+        )
         return
     if reading.size > MAX_TEXT:
         return
-    text = decode_bytes(data[:MAX_TEXT * 4], parameters.get("charset", "")).replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
+    text = (
+        decode_bytes(data[: MAX_TEXT * 4], parameters.get("charset", ""))
+        .replace("\r\n", "\n")
+        .replace("\r", "\n")
+        .replace("\x00", "")
+    )
     reading.size += len(text)
     if kind == "text/html":
         reading.html.append(text)
@@ -175,7 +190,7 @@ def _decode_base64(content: bytes, reading: _Reading) -> bytes:
     ended = letters.find(b"=")
     if ended >= 0:
         letters = letters[:ended]
-    letters = letters[:len(letters) - 1] if len(letters) % 4 == 1 else letters
+    letters = letters[: len(letters) - 1] if len(letters) % 4 == 1 else letters
     try:
         return base64.b64decode(letters + b"=" * (-len(letters) % 4)) + rest
     except (binascii.Error, ValueError):
@@ -190,7 +205,9 @@ def _file_name(text: str) -> str:
 
 
 def _default_name(kind: str) -> str:
-    return {"message/rfc822": "message.eml", "text/calendar": "invitation.ics", "application/ms-tnef": "winmail.dat"}.get(kind, "unnamed")
+    return {"message/rfc822": "message.eml", "text/calendar": "invitation.ics", "application/ms-tnef": "winmail.dat"}.get(
+        kind, "unnamed"
+    )
 
 
 def unflow(text: str, *, delete_space: bool) -> str:

@@ -8,17 +8,103 @@ from __future__ import annotations
 import codecs
 from functools import lru_cache
 
-_ALLOWED = frozenset(codecs.lookup(name).name for name in (
-    "utf-8 us-ascii iso8859-1 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-9 iso8859-10 iso8859-11 "
-    "iso8859-13 iso8859-14 iso8859-15 iso8859-16 cp437 cp850 cp852 cp855 cp866 cp874 cp932 cp936 cp949 cp950 cp1250 cp1251 cp1252 "
-    "cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 koi8-r koi8-u koi8-t mac-roman mac-cyrillic gb2312 gbk gb18030 big5 big5hkscs hz "
-    "euc-jp euc-kr euc-jis-2004 shift_jis shift_jis_2004 iso2022_jp iso2022_jp_1 iso2022_jp_2 iso2022_jp_3 iso2022_jp_ext iso2022_kr "
-    "johab tis-620 ptcp154 utf-16 utf-16-le utf-16-be utf-32").split())
-_WIDER = {"iso8859-1": "cp1252", "ascii": "utf-8", "gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs", "shift_jis": "cp932",
-          "euc_kr": "cp949", "tis-620": "cp874", "iso8859-9": "cp1254", "iso8859-11": "cp874"}
-_ALIASES = {"x-unknown": "", "unknown-8bit": "", "8bit": "", "default": "", "ansi_x3.4-1968": "ascii", "iso-8859-8-i": "iso8859-8",
-            "ks_c_5601-1987": "cp949", "x-sjis": "cp932", "x-gbk": "gb18030", "x-mac-roman": "mac-roman", "windows-874": "cp874",
-            "unicode-1-1-utf-8": "utf-8", "utf8mb4": "utf-8"}
+_ALLOWED = frozenset(
+    codecs.lookup(name).name
+    for name in [
+        "utf-8",
+        "us-ascii",
+        "iso8859-1",
+        "iso8859-2",
+        "iso8859-3",
+        "iso8859-4",
+        "iso8859-5",
+        "iso8859-6",
+        "iso8859-7",
+        "iso8859-8",
+        "iso8859-9",
+        "iso8859-10",
+        "iso8859-11",
+        "iso8859-13",
+        "iso8859-14",
+        "iso8859-15",
+        "iso8859-16",
+        "cp437",
+        "cp850",
+        "cp852",
+        "cp855",
+        "cp866",
+        "cp874",
+        "cp932",
+        "cp936",
+        "cp949",
+        "cp950",
+        "cp1250",
+        "cp1251",
+        "cp1252",
+        "cp1253",
+        "cp1254",
+        "cp1255",
+        "cp1256",
+        "cp1257",
+        "cp1258",
+        "koi8-r",
+        "koi8-u",
+        "koi8-t",
+        "mac-roman",
+        "mac-cyrillic",
+        "gb2312",
+        "gbk",
+        "gb18030",
+        "big5",
+        "big5hkscs",
+        "hz",
+        "euc-jp",
+        "euc-kr",
+        "euc-jis-2004",
+        "shift_jis",
+        "shift_jis_2004",
+        "iso2022_jp",
+        "iso2022_jp_1",
+        "iso2022_jp_2",
+        "iso2022_jp_3",
+        "iso2022_jp_ext",
+        "iso2022_kr",
+        "johab",
+        "tis-620",
+        "ptcp154",
+        "utf-16",
+        "utf-16-le",
+        "utf-16-be",
+        "utf-32",
+    ]
+)
+_WIDER = {
+    "iso8859-1": "cp1252",
+    "ascii": "utf-8",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "tis-620": "cp874",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+}
+_ALIASES = {
+    "x-unknown": "",
+    "unknown-8bit": "",
+    "8bit": "",
+    "default": "",
+    "ansi_x3.4-1968": "ascii",
+    "iso-8859-8-i": "iso8859-8",
+    "ks_c_5601-1987": "cp949",
+    "x-sjis": "cp932",
+    "x-gbk": "gb18030",
+    "x-mac-roman": "mac-roman",
+    "windows-874": "cp874",
+    "unicode-1-1-utf-8": "utf-8",
+    "utf8mb4": "utf-8",
+}
 
 
 @lru_cache(maxsize=512)

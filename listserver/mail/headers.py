@@ -39,7 +39,7 @@ class Field(NamedTuple):
     @property
     def body(self) -> bytes:
         """What stands after the colon, folded as written, without the last line end."""
-        return self.raw[self.raw.index(b":") + 1:].rstrip(b"\r\n")
+        return self.raw[self.raw.index(b":") + 1 :].rstrip(b"\r\n")
 
 
 @dataclass(frozen=True)
@@ -102,18 +102,32 @@ def read_header(raw: bytes) -> Header:
     return Header(tuple(fields), blank.end() if blank else position, position, too_big, tuple(defects))
 
 
-def edit(raw: bytes, header: Header, *, remove: Container[str] = (), replace: Mapping[str, bytes] | None = None,
-         prepend: bytes = b"", append: bytes = b"") -> bytes:
+def edit(
+    raw: bytes,
+    header: Header,
+    *,
+    remove: Container[str] = (),
+    replace: Mapping[str, bytes] | None = None,
+    prepend: bytes = b"",
+    append: bytes = b"",
+) -> bytes:
     """Splice the header section and leave every other byte as it was.
 
     `remove` names fields to leave out; `replace` maps a name to whole new fields, put where the first of that name stood
     (others of the name go), or at the end; `prepend` and `append` are whole fields.
     """
-    return edit_header(raw, header, remove=remove, replace=replace, prepend=prepend, append=append) + raw[header.end:]
+    return edit_header(raw, header, remove=remove, replace=replace, prepend=prepend, append=append) + raw[header.end :]
 
 
-def edit_header(raw: bytes, header: Header, *, remove: Container[str] = (), replace: Mapping[str, bytes] | None = None,
-                prepend: bytes = b"", append: bytes = b"") -> bytes:
+def edit_header(
+    raw: bytes,
+    header: Header,
+    *,
+    remove: Container[str] = (),
+    replace: Mapping[str, bytes] | None = None,
+    prepend: bytes = b"",
+    append: bytes = b"",
+) -> bytes:
     """As `edit`, but only the fields, without blank line and body."""
     parts = [prepend]
     new = replace or {}
@@ -206,7 +220,7 @@ def decode_words(text: str) -> str:
     out: list[str] = []
     position, pending, charset = 0, b"", ""
     for match in _WORD.finditer(text):
-        between = text[position:match.start()]
+        between = text[position : match.start()]
         data = _word_bytes(match[2], match[3])
         named = match[1].partition("*")[0].lower()
         if between or named != charset:

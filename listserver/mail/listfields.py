@@ -44,8 +44,10 @@ def list_fields(identity: ListIdentity, *, archived_at: str = "") -> bytes:
 def unsubscribe_fields(mailto: str, one_click: str = "") -> bytes:
     """List-Unsubscribe of one member; with an https address also List-Unsubscribe-Post (RFC 8058 §3.1)."""
     if one_click.startswith("https://"):
-        return (f"List-Unsubscribe: <{one_click}>,\r\n <mailto:{mailto}?subject=leave>\r\n"
-                "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n").encode("ascii")
+        return (
+            f"List-Unsubscribe: <{one_click}>,\r\n <mailto:{mailto}?subject=leave>\r\n"
+            "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+        ).encode("ascii")
     return f"List-Unsubscribe: <mailto:{mailto}?subject=leave>\r\n".encode("ascii")
 
 

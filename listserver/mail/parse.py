@@ -46,8 +46,15 @@ def parse_message(raw: bytes) -> ParsedMessage:
         if header.count(name) > 1:
             defects.append(f"several {name} fields")
     return ParsedMessage(
-        header=header, ids=ids, author=author, subject=decode_text(header.first("subject") or b"", 2048), date=date,
-        to=tuple(recipients["to"] or ()), cc=tuple(recipients["cc"] or ()), defects=tuple(defects))
+        header=header,
+        ids=ids,
+        author=author,
+        subject=decode_text(header.first("subject") or b"", 2048),
+        date=date,
+        to=tuple(recipients["to"] or ()),
+        cc=tuple(recipients["cc"] or ()),
+        defects=tuple(defects),
+    )
 
 
 def read_date(body: bytes | None) -> datetime | None:

@@ -70,7 +70,7 @@ def parse_reply(lines: bytes) -> Reply:
         found = _ENHANCED.match(text)
         if found:
             enhanced = enhanced or found[1]
-            text = text[found.end():]
+            text = text[found.end() :]
         texts.append(text)
     if not 200 <= code <= 599:
         raise ValueError("not an SMTP reply")

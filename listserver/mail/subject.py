@@ -5,11 +5,58 @@ from __future__ import annotations
 import re
 
 # Reply and forward marks; R and I (Italian) only count before a colon that is followed by something.
-PREFIXES = ("re", "fwd", "fw", "aw", "wg", "sv", "vs", "vb", "tr", "réf", "ref", "res", "enc", "rv", "rif", "r", "i", "antw", "antwort",
-            "doorst", "odp", "pd", "ynt", "ilt", "i̇lt", "rép", "tr", "bls", "fs", "ha", "na", "vl", "rply", "رد", "回复", "答复", "转发", "回覆",
-            "轉寄", "返信", "转寄", "답장", "ответ", "отв", "hal")
-_MARK = re.compile(rf"(?:{'|'.join(sorted(map(re.escape, set(PREFIXES)), key=len, reverse=True))})"
-                   r"(?:\s?[\[(]\s?\d{1,3}\s?[\])]|\^\d{1,3}|\*\d{1,3})?\s?[:：]\s*", re.I)
+PREFIXES = (
+    "re",
+    "fwd",
+    "fw",
+    "aw",
+    "wg",
+    "sv",
+    "vs",
+    "vb",
+    "tr",
+    "réf",
+    "ref",
+    "res",
+    "enc",
+    "rv",
+    "rif",
+    "r",
+    "i",
+    "antw",
+    "antwort",
+    "doorst",
+    "odp",
+    "pd",
+    "ynt",
+    "ilt",
+    "i̇lt",
+    "rép",
+    "tr",
+    "bls",
+    "fs",
+    "ha",
+    "na",
+    "vl",
+    "rply",
+    "رد",
+    "回复",
+    "答复",
+    "转发",
+    "回覆",
+    "轉寄",
+    "返信",
+    "转寄",
+    "답장",
+    "ответ",
+    "отв",
+    "hal",
+)
+_MARK = re.compile(
+    rf"(?:{'|'.join(sorted(map(re.escape, set(PREFIXES)), key=len, reverse=True))})"
+    r"(?:\s?[\[(]\s?\d{1,3}\s?[\])]|\^\d{1,3}|\*\d{1,3})?\s?[:：]\s*",
+    re.I,
+)
 _TAG = re.compile(r"\[[^\[\]]{1,60}\]\s*")
 _TRAILER = re.compile(r"(?:\s*\(fwd\))+\s*$", re.I)
 _LONGEST = 1_000

@@ -26,8 +26,13 @@ class Templates:
     def __init__(self, override: Path | None = None) -> None:
         folders = ([override] if override is not None else []) + [bundled()]
         self._environment = Environment(
-            loader=FileSystemLoader(folders), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-            autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False, default_for_string=False))
+            loader=FileSystemLoader(folders),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False, default_for_string=False),
+        )
 
     def get(self, folder: str, language: str, name: str) -> Template:
         """A template in a language, else in its plain form (pt for pt-BR), else in English. Raises: TemplateNotFound."""

@@ -18,7 +18,7 @@ def wrap_line(line: str, columns: int = COLUMNS, indent: str = "") -> list[str]:
     """One paragraph as lines; what cannot be broken stays whole unless it is no address and far too long."""
     if width(line) <= columns:
         return [line]
-    lead = line[:len(line) - len(line.lstrip(" "))]
+    lead = line[: len(line) - len(line.lstrip(" "))]
     rest = lead + indent
     lines, current = [], lead
     for word in line.split():

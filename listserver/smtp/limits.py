@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from listserver.mail.reply import Reply
 
@@ -90,12 +91,18 @@ def recognise(peername: object, trusted_peers: tuple[Network, ...]) -> Visitor:
     """Read what the socket says of its far end. A socket in the file system is guarded by its file mode, so it is trusted."""
     if not (isinstance(peername, tuple) and len(peername) >= 2):
         return Visitor(host="", port=0, trusted=True, key="")
-    address = ipaddress.ip_address(str(peername[0]).partition("%")[0])
+    host, trusted, key = _look_up(str(peername[0]), trusted_peers)
+    return Visitor(host=host, port=int(peername[1]), trusted=trusted, key=key)
+
+
+@lru_cache(maxsize=4096)
+def _look_up(host: str, trusted_peers: tuple[Network, ...]) -> tuple[str, bool, str]:
+    """The plain address, whether it is trusted, and the key for counting. The same peers come again and again."""
+    address = ipaddress.ip_address(host.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
         address = address.ipv4_mapped or address
     key = str(address if address.version == 4 else ipaddress.ip_network((address, 64), strict=False))
-    trusted = any(address in network for network in trusted_peers)
-    return Visitor(host=str(address), port=int(peername[1]), trusted=trusted, key=key)
+    return str(address), any(address in network for network in trusted_peers), key
 
 
 class Turnstile:

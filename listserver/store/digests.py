@@ -10,21 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 from sqlmodel import col
 
-from listserver.store.tables import DigestEntry, DigestIssue, MemberRow
+from listserver.store.tables import DigestEntry, DigestIssue, MemberRow, table_of
 
 
-def due(connection: Connection, now: datetime, limit: int = 1000) -> list[Row[Any]]:
-    """Members whose digest is due, the longest waiting first."""
-    return list(
-        connection.execute(
-            sa.select(MemberRow.__table__)
-            .where(  # type: ignore[attr-defined]
-                col(MemberRow.digest_due).is_not(None), col(MemberRow.digest_due) <= now
-            )
-            .order_by(col(MemberRow.digest_due))
-            .limit(limit)
-        )
-    )
+def due(connection: Connection, now: datetime, limit: int = 1000, list_id: int | None = None) -> list[Row[Any]]:
+    """Members whose digest is due, the longest waiting first; of one list or of all."""
+    statement = sa.select(table_of(MemberRow)).where(col(MemberRow.digest_due).is_not(None), col(MemberRow.digest_due) <= now)
+    if list_id is not None:
+        statement = statement.where(col(MemberRow.list_id) == list_id)
+    return list(connection.execute(statement.order_by(col(MemberRow.digest_due)).limit(limit)))
 
 
 def claim(
@@ -75,9 +69,7 @@ def add_entries(connection: Connection, list_id: int, member_id: int, day: str, 
 def by_token(connection: Connection, list_id: int, token: str) -> Row[Any] | None:
     """The digest that a reply address names."""
     return connection.execute(
-        sa.select(DigestIssue.__table__).where(  # type: ignore[attr-defined]
-            col(DigestIssue.list_id) == list_id, col(DigestIssue.token) == token
-        )
+        sa.select(table_of(DigestIssue)).where(col(DigestIssue.list_id) == list_id, col(DigestIssue.token) == token)
     ).first()
 
 

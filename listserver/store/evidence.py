@@ -8,11 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
+from sqlmodel import col
 
-from listserver.store.tables import Awaited, Evidence
+from listserver.store.tables import Awaited, Evidence, Post, table_of
 
-_E: Any = Evidence.__table__  # type: ignore[attr-defined]
-_A: Any = Awaited.__table__  # type: ignore[attr-defined]
+_E: Any = table_of(Evidence)
+_A: Any = table_of(Awaited)
 
 
 def add(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
@@ -98,3 +99,15 @@ def ghosts(connection: Connection, list_id: int) -> dict[int, str]:
     for row in connection.execute(sa.select(_A).where(_A.c.list_id == list_id).order_by(_A.c.post_number, _A.c.rank)):
         found.setdefault(row.post_number, row.message_id)
     return found
+
+
+def conversations_awaiting(connection: Connection, list_id: int, message_ids: Sequence[str]) -> set[int]:
+    """The conversations of posts that await any of these ids."""
+    return set(connection.execute(_CONVERSATIONS_AWAITING, {"l": list_id, "ids": list(message_ids)}).scalars())
+
+
+_CONVERSATIONS_AWAITING = (
+    sa.select(col(Post.conversation))
+    .join(Awaited, sa.and_(_A.c.list_id == col(Post.list_id), _A.c.post_number == col(Post.number)))
+    .where(_A.c.list_id == sa.bindparam("l"), _A.c.message_id.in_(sa.bindparam("ids", expanding=True)))
+)

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, Row
 from sqlmodel import col
 
 from listserver.store.clean import clean_text
-from listserver.store.tables import Incoming, IncomingState, Original
+from listserver.store.tables import Incoming, IncomingState, Original, table_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ def note_attempt(connection: Connection, list_id: int, incoming_id: int, problem
 
 def find(connection: Connection, incoming_id: int, list_id: int | None = None) -> Row[Any] | None:
     """A mail by its number."""
-    statement = sa.select(Incoming.__table__).where(col(Incoming.id) == incoming_id)  # type: ignore[attr-defined]
+    statement = sa.select(table_of(Incoming)).where(col(Incoming.id) == incoming_id)
     if list_id is not None:
         statement = statement.where(col(Incoming.list_id) == list_id)
     return connection.execute(statement).first()
@@ -125,7 +125,7 @@ _RAW = sa.select(col(Original.raw)).where(col(Original.list_id) == sa.bindparam(
 
 def waiting(connection: Connection, state: IncomingState, list_id: int | None = None, limit: int = 10_000) -> list[Row[Any]]:
     """Mails in an unfinished state, oldest first."""
-    statement = sa.select(Incoming.__table__).where(col(Incoming.state) == state.value)  # type: ignore[attr-defined]
+    statement = sa.select(table_of(Incoming)).where(col(Incoming.state) == state.value)
     if list_id is not None:
         statement = statement.where(col(Incoming.list_id) == list_id)
     return list(connection.execute(statement.order_by(col(Incoming.id)).limit(limit)))
@@ -157,7 +157,7 @@ def posts_today(connection: Connection, list_id: int, reverse_path: str, since: 
 
 def everything(connection: Connection) -> Iterator[Row[Any]]:
     """All mails, for checks."""
-    yield from connection.execution_options(yield_per=1000).execute(sa.select(Incoming.__table__))  # type: ignore[attr-defined]
+    yield from connection.execution_options(yield_per=1000).execute(sa.select(table_of(Incoming)))
 
 
 def count(connection: Connection) -> int:

@@ -13,7 +13,7 @@ from sqlmodel import col
 from listserver.errors import NotFound
 from listserver.store import lists
 from listserver.store.clean import clean_text
-from listserver.store.tables import MemberRow
+from listserver.store.tables import MemberRow, table_of
 
 _ACTIVE = ("active", "paused", "suspended")
 OPTION_COLUMNS = (
@@ -36,7 +36,7 @@ def find(connection: Connection, list_id: int, address_key: str) -> Row[Any] | N
     return connection.execute(_FIND, {"list_id": list_id, "key": address_key}).first()
 
 
-_FIND = sa.select(MemberRow.__table__).where(  # type: ignore[attr-defined]
+_FIND = sa.select(table_of(MemberRow)).where(
     col(MemberRow.list_id) == sa.bindparam("list_id"), col(MemberRow.address_key) == sa.bindparam("key")
 )
 
@@ -52,9 +52,7 @@ def get(connection: Connection, list_id: int, address_key: str) -> Row[Any]:
 def by_id(connection: Connection, list_id: int, member_id: int) -> Row[Any] | None:
     """The row of a member by number."""
     return connection.execute(
-        sa.select(MemberRow.__table__).where(  # type: ignore[attr-defined]
-            col(MemberRow.list_id) == list_id, col(MemberRow.id) == member_id
-        )
+        sa.select(table_of(MemberRow)).where(col(MemberRow.list_id) == list_id, col(MemberRow.id) == member_id)
     ).first()
 
 
@@ -142,10 +140,8 @@ def everyone(connection: Connection, list_id: int, *, states: Iterable[str] = _A
     """Members of a list in the order in which they joined."""
     return list(
         connection.execute(
-            sa.select(MemberRow.__table__)
-            .where(  # type: ignore[attr-defined]
-                col(MemberRow.list_id) == list_id, col(MemberRow.state).in_(tuple(states))
-            )
+            sa.select(table_of(MemberRow))
+            .where(col(MemberRow.list_id) == list_id, col(MemberRow.state).in_(tuple(states)))
             .order_by(col(MemberRow.id))
         )
     )
@@ -155,10 +151,8 @@ def with_roles(connection: Connection, list_id: int, roles: Iterable[str]) -> li
     """Active members with one of these roles: the people who run the list."""
     return list(
         connection.execute(
-            sa.select(MemberRow.__table__)
-            .where(  # type: ignore[attr-defined]
-                col(MemberRow.list_id) == list_id, col(MemberRow.role).in_(tuple(roles)), col(MemberRow.state).in_(_ACTIVE)
-            )
+            sa.select(table_of(MemberRow))
+            .where(col(MemberRow.list_id) == list_id, col(MemberRow.role).in_(tuple(roles)), col(MemberRow.state).in_(_ACTIVE))
             .order_by(col(MemberRow.id))
         )
     )
@@ -179,11 +173,7 @@ def of_address(connection: Connection, address_key: str) -> list[Row[Any]]:
     """All memberships of one address, on every list."""
     return list(
         connection.execute(
-            sa.select(MemberRow.__table__)
-            .where(  # type: ignore[attr-defined]
-                col(MemberRow.address_key) == address_key
-            )
-            .order_by(col(MemberRow.list_id))
+            sa.select(table_of(MemberRow)).where(col(MemberRow.address_key) == address_key).order_by(col(MemberRow.list_id))
         )
     )
 
@@ -191,10 +181,8 @@ def of_address(connection: Connection, address_key: str) -> list[Row[Any]]:
 def digest_readers(connection: Connection, list_id: int | None = None) -> Iterator[Row[Any]]:
     """Active members who get digests, with what is needed to say when theirs is due."""
     statement = (
-        sa.select(MemberRow.__table__)
-        .where(  # type: ignore[attr-defined]
-            col(MemberRow.state) == "active", col(MemberRow.delivery) == "digest"
-        )
+        sa.select(table_of(MemberRow))
+        .where(col(MemberRow.state) == "active", col(MemberRow.delivery) == "digest")
         .order_by(col(MemberRow.list_id), col(MemberRow.id))
     )
     if list_id is not None:

@@ -17,11 +17,11 @@ from sqlalchemy.engine import Connection, Row
 from sqlmodel import col
 
 from listserver.store.clean import clean_text
-from listserver.store.tables import Delivery, DeliveryState, MemberRow, Outgoing, OutgoingKind
+from listserver.store.tables import Delivery, DeliveryState, MemberRow, Outgoing, OutgoingKind, table_of
 
 _TURN = 1000  # microseconds between the turns of two recipients of one mail
-_D: Any = Delivery.__table__  # type: ignore[attr-defined]
-_M: Any = MemberRow.__table__  # type: ignore[attr-defined]
+_D: Any = table_of(Delivery)
+_M: Any = table_of(MemberRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,9 +255,7 @@ def outgoing(connection: Connection, list_id: int, outgoing_id: int) -> Row[Any]
     return connection.execute(_OUTGOING, {"l": list_id, "o": outgoing_id}).one()
 
 
-_OUTGOING = sa.select(Outgoing.__table__).where(  # type: ignore[attr-defined]
-    col(Outgoing.list_id) == sa.bindparam("l"), col(Outgoing.id) == sa.bindparam("o")
-)
+_OUTGOING = sa.select(table_of(Outgoing)).where(col(Outgoing.list_id) == sa.bindparam("l"), col(Outgoing.id) == sa.bindparam("o"))
 
 
 def counts(connection: Connection) -> dict[str, int]:
@@ -304,12 +302,20 @@ def waiting(connection: Connection, limit: int = 50) -> list[Row[Any]]:
     """Outgoing mails with deliveries that have not ended, oldest first, and how many each has."""
     statement = (
         sa.select(
-            col(Outgoing.list_id), col(Outgoing.id), col(Outgoing.kind), col(Outgoing.post_number), col(Outgoing.created_at),
+            col(Outgoing.list_id),
+            col(Outgoing.id),
+            col(Outgoing.kind),
+            col(Outgoing.post_number),
+            col(Outgoing.created_at),
             sa.func.count().label("waiting"),
         )
-        .select_from(sa.join(Outgoing, Delivery, sa.and_(_D.c.list_id == col(Outgoing.list_id), _D.c.outgoing_id == col(Outgoing.id))))
+        .select_from(
+            sa.join(Outgoing, Delivery, sa.and_(_D.c.list_id == col(Outgoing.list_id), _D.c.outgoing_id == col(Outgoing.id)))
+        )
         .where(_D.c.state.in_(("queued", "retry", "ambiguous", "sending", "hold")))
-        .group_by(col(Outgoing.list_id), col(Outgoing.id), col(Outgoing.kind), col(Outgoing.post_number), col(Outgoing.created_at))
+        .group_by(
+            col(Outgoing.list_id), col(Outgoing.id), col(Outgoing.kind), col(Outgoing.post_number), col(Outgoing.created_at)
+        )
         .order_by(col(Outgoing.id))
         .limit(limit)
     )

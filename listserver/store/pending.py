@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 from sqlmodel import col
 
-from listserver.store.tables import Answered, Question
+from listserver.store.tables import Answered, Question, table_of
 
-_Q: Any = Question.__table__  # type: ignore[attr-defined]
+_Q: Any = table_of(Question)
 
 
 def ask(
@@ -90,3 +90,9 @@ def answers_since(
     if name is not None:
         statement = statement.where(col(Answered.name) == name)
     return int(connection.execute(statement).scalar_one())
+
+
+def forget(connection: Connection, before: datetime) -> None:
+    """Forget answers that left, and questions that ended, before a time."""
+    connection.execute(sa.delete(Answered).where(col(Answered.at) < before))
+    connection.execute(sa.delete(Question).where(_Q.c.expires_at < before))

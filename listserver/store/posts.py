@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from listserver.errors import NotFound
-from listserver.store.tables import Post
+from listserver.store.tables import Post, table_of
 
-_P: Any = Post.__table__  # type: ignore[attr-defined]
+_P: Any = table_of(Post)
 
 
 def add(connection: Connection, values: Mapping[str, object]) -> None:
@@ -126,4 +126,34 @@ def count_since(connection: Connection, list_id: int, since: datetime) -> int:
         connection.execute(
             sa.select(sa.func.count()).select_from(Post).where(_P.c.list_id == list_id, _P.c.accepted_at >= since)
         ).scalar_one()
+    )
+
+
+def move_conversations(connection: Connection, list_id: int, conversations: Sequence[int], into: int) -> None:
+    """Make the posts of these conversations part of another."""
+    connection.execute(
+        sa.update(Post).where(_P.c.list_id == list_id, _P.c.conversation.in_(list(conversations))).values(conversation=into)
+    )
+
+
+def count_by_member(connection: Connection, list_id: int, member_id: int, since: datetime) -> int:
+    """How many posts one member wrote since a time, looked for among the newest thousand."""
+    newest = (
+        sa.select(_P.c.member_id, _P.c.accepted_at)
+        .where(_P.c.list_id == list_id)
+        .order_by(_P.c.number.desc())
+        .limit(1000)
+        .subquery()
+    )
+    return int(
+        connection.execute(
+            sa.select(sa.func.count()).select_from(newest).where(newest.c.member_id == member_id, newest.c.accepted_at >= since)
+        ).scalar_one()
+    )
+
+
+def last_number(connection: Connection, list_id: int) -> int:
+    """The highest number of a post, 0 when there is none."""
+    return int(
+        connection.execute(sa.select(sa.func.coalesce(sa.func.max(_P.c.number), 0)).where(_P.c.list_id == list_id)).scalar_one()
     )

@@ -351,3 +351,8 @@ class Report(SQLModel, table=True):
     status: str = ""
     recipient: str = ""
     detail: str = ""
+
+
+def table_of(model: type[SQLModel]) -> sa.Table:
+    """The table behind a model, for Core statements."""
+    return SQLModel.metadata.tables[str(model.__tablename__)]

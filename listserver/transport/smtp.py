@@ -32,8 +32,17 @@ class RelayAddress:
 class SmtpTransport:
     """Sends copies through one relay."""
 
-    def __init__(self, address: RelayAddress, *, hostname: str, connections: int = 8, deadline: float = 300.0, connect_deadline: float = 30.0,
-                 most_per_connection: int = 1000, idle_seconds: float = 20.0) -> None:
+    def __init__(
+        self,
+        address: RelayAddress,
+        *,
+        hostname: str,
+        connections: int = 8,
+        deadline: float = 300.0,
+        connect_deadline: float = 30.0,
+        most_per_connection: int = 1000,
+        idle_seconds: float = 20.0,
+    ) -> None:
         self._address = address
         self._hostname = hostname
         self._slots = asyncio.Semaphore(connections)
@@ -116,7 +125,12 @@ class SmtpTransport:
                     _transport, wire = await loop.create_unix_connection(lambda: Wire(self._deadline), address.unix)
                 else:
                     _transport, wire = await loop.create_connection(
-                        lambda: Wire(self._deadline), address.host, address.port, ssl=implicit, server_hostname=address.host if implicit else None)
+                        lambda: Wire(self._deadline),
+                        address.host,
+                        address.port,
+                        ssl=implicit,
+                        server_hostname=address.host if implicit else None,
+                    )
         except (OSError, TimeoutError, ssl.SSLError) as error:
             raise Unusable(f"cannot connect to the relay: {error or 'no answer'}") from error
         try:
@@ -140,7 +154,9 @@ class SmtpTransport:
 
     async def _hello(self, wire: Wire) -> None:
         verb = "LHLO" if self._address.lmtp else "EHLO"
-        reply = await wire.command(f"{verb} {self._hostname}", )
+        reply = await wire.command(
+            f"{verb} {self._hostname}",
+        )
         if not reply.is_positive and not self._address.lmtp:
             reply = await wire.command(f"HELO {self._hostname}")
             _expect(reply, 250)

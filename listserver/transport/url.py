@@ -11,7 +11,9 @@ from listserver.transport.maildir import MaildirTransport
 from listserver.transport.smtp import RelayAddress, SmtpTransport
 
 _SCHEMES = {"smtp": ("", 25), "smtps": ("tls", 465), "smtp+starttls": ("starttls", 587), "lmtp": ("", 24)}
-_EXPECTED = "LISTSERVER_RELAY: expected maildir:PATH, smtp://host:25, smtps://…, smtp+starttls://user:password@host or lmtp://host:24"
+_EXPECTED = (
+    "LISTSERVER_RELAY: expected maildir:PATH, smtp://host:25, smtps://…, smtp+starttls://user:password@host or lmtp://host:24"
+)
 
 
 def open_transport(address: str, *, hostname: str, connections: int) -> Transport:
@@ -36,5 +38,11 @@ def read_relay(address: str) -> RelayAddress:
         raise ConfigError(_EXPECTED) from error
     if not parts.hostname or parts.path.strip("/"):
         raise ConfigError(_EXPECTED)
-    return RelayAddress(host=parts.hostname, port=found_port, lmtp=scheme == "lmtp", security=security,
-                        user=unquote(parts.username or ""), password=unquote(parts.password or ""))
+    return RelayAddress(
+        host=parts.hostname,
+        port=found_port,
+        lmtp=scheme == "lmtp",
+        security=security,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+    )

@@ -113,7 +113,9 @@ class Wire(asyncio.Protocol):
         if self._transport is None:
             raise Unusable(self._why)
         try:
-            upgraded = await self._loop.start_tls(self._transport, self, context, server_hostname=hostname, ssl_handshake_timeout=self._deadline)
+            upgraded = await self._loop.start_tls(
+                self._transport, self, context, server_hostname=hostname, ssl_handshake_timeout=self._deadline
+            )
         except (OSError, ssl.SSLError, TimeoutError) as error:
             self.abort("STARTTLS failed")
             raise Unusable(f"STARTTLS failed: {error}") from error
@@ -192,8 +194,7 @@ class Wire(asyncio.Protocol):
             if parts and self._transport is not None and not self.closed:
                 self._transport.writelines(parts)
         elif self._source and self._left > 0:
-            item, commands = self._begin()
-            self._write(commands)
+            self._write(self._begin()[1])
         if not self._expected and self._bulk is not None and not self._bulk.done():
             self._bulk.set_result(None)
 

@@ -63,7 +63,7 @@ def test_sqlite_loses_no_update(tmp_path: object) -> None:
 
 def test_numbers_are_handed_out_once(database: Database) -> None:
     """Several threads and a second opening of the same database never get the same number."""
-    other = Database(database.address if database.is_sqlite else database.address)
+    other = Database(database.address)
     with ThreadPoolExecutor(8) as pool:
         taken = list(pool.map(lambda n: (database if n % 2 else other).new_id(), range(10_000)))
     other.close()

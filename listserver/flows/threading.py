@@ -1,0 +1,125 @@
+"""Give a new post its place in a conversation, and move those that waited for it.
+
+A conversation is named by its oldest post's number. Posts that name the same message which never came stand in one
+conversation, as siblings; when it comes, they move under it, unless that would close a circle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from listserver.lists.threads import Candidate, PostRef, choose_parent, late_parent, refused_cycle, would_cycle
+from listserver.mail.message_id import ReplyIds
+from listserver.store import evidence, posts
+from listserver.store.clean import clean_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Where a post stands."""
+
+    conversation: int
+    parent: int | None
+    kind: str
+    score: float
+    flags: str
+
+
+def place(connection: Connection, list_id: int, number: int, message_id: str, ids: ReplyIds, named: Any, now: datetime) -> Placed:
+    """Choose the parent of post `number`, keep the evidence, and link those that waited for it."""
+    held = posts.by_message_ids(connection, list_id, [message_id, *ids.chain()])
+    known: dict[str, PostRef] = {}
+    for row in held:
+        known.setdefault(row.message_id, PostRef(number=row.number, message_id=row.message_id, conversation=row.conversation))
+    twin = known.pop(message_id, None)
+    target = (
+        PostRef(number=named.number, message_id=named.message_id, conversation=named.conversation) if named is not None else None
+    )
+    match = choose_parent(ids, known, named=target)
+    by_number = {ref.number: ref for ref in known.values()} | ({target.number: target} if target else {})
+    parent = match.chosen.parent
+    conversation = by_number[parent].conversation if parent is not None else number
+    evidence.add(
+        connection,
+        [
+            _row(list_id, number, position, candidate, chosen=position == 1, now=now)
+            for position, candidate in enumerate(match.candidates, start=1)
+        ],
+    )
+    joined = {conversation}
+    if match.awaited:
+        waiting_too = evidence.conversations_awaiting(connection, list_id, [a.message_id for a in match.awaited])
+        joined |= waiting_too
+        evidence.await_ids(
+            connection,
+            [
+                {
+                    "list_id": list_id,
+                    "message_id": clean_text(a.message_id, 998),
+                    "post_number": number,
+                    "rank": a.rank,
+                    "field": a.field,
+                }
+                for a in match.awaited
+            ],
+        )
+    waiting = evidence.awaiting(connection, list_id, message_id) if twin is None else []
+    if waiting:
+        joined |= _adopt(
+            connection, list_id, PostRef(number=number, message_id=message_id, conversation=conversation), parent, waiting, now
+        )
+    conversation = _merge(connection, list_id, joined)
+    flags = f"another post, #{twin.number}, has the same Message-ID and other content" if twin is not None else ""
+    return Placed(conversation=conversation, parent=parent, kind=match.chosen.kind, score=match.chosen.score, flags=flags)
+
+
+def _adopt(
+    connection: Connection, list_id: int, arrived: PostRef, parent: int | None, waiting: list[Any], now: datetime
+) -> set[int]:
+    """Link posts that named the arrived one before it came; the conversations that are thereby one."""
+    children = {row.number: row for row in posts.some(connection, list_id, [each.post_number for each in waiting])}
+    parent_of: dict[int, int | None] = {arrived.number: parent}
+    for conversation in {row.conversation for row in children.values()} | {arrived.conversation}:
+        parent_of.update({k: v for k, v in posts.parents_of(connection, list_id, conversation).items() if k != arrived.number})
+    joined = set()
+    for each in waiting:
+        child = children[each.post_number]
+        joined.add(child.conversation)
+        if would_cycle(child.number, arrived.number, parent_of.get):
+            evidence.note(connection, list_id, child.number, _values(refused_cycle(arrived)), now)
+            continue
+        link = late_parent(each.field, arrived)
+        parent_of[child.number] = arrived.number
+        posts.link(connection, list_id, child.number, parent=arrived.number, kind=link.kind, score=link.score)
+        evidence.choose_anew(connection, list_id, child.number, _values(link), now)
+        evidence.no_longer_awaited(connection, list_id, child.number, each.rank)
+    evidence.arrived(connection, list_id, arrived.message_id)
+    return joined
+
+
+def _merge(connection: Connection, list_id: int, conversations: set[int]) -> int:
+    """Make several conversations one, named by its oldest post."""
+    oldest = min(conversations)
+    others = [each for each in conversations if each != oldest]
+    if others:
+        posts.move_conversations(connection, list_id, others, oldest)
+    return oldest
+
+
+def _values(candidate: Candidate) -> dict[str, object]:
+    return {
+        "kind": candidate.kind,
+        "parent": candidate.parent,
+        "message_id": clean_text(candidate.message_id, 998),
+        "score": candidate.score,
+        "detail": clean_text(candidate.detail, 1000),
+        "made_by": "headers",
+    }
+
+
+def _row(list_id: int, number: int, position: int, candidate: Candidate, *, chosen: bool, now: datetime) -> dict[str, object]:
+    return {"list_id": list_id, "post_number": number, "id": position, "chosen": chosen, "made_at": now, **_values(candidate)}
