@@ -216,7 +216,7 @@ _SETTLE = (
         _D.c.outgoing_id == sa.bindparam("o"),
         _D.c.member_id == sa.bindparam("m"),
         _D.c.lease == sa.bindparam("lease_was"),
-        _D.c.state.in_(("sending", "ambiguous")),
+        sa.or_(_D.c.state == "sending", _D.c.state == "ambiguous"),
     )
     .values(state=sa.bindparam("to"), reply=sa.bindparam("answer"), due=sa.bindparam("at"))
 )
