@@ -53,8 +53,9 @@ class Limits:
     """Of content. RFC 5321 §4.5.3.1.6 promises 1,000 only, but real mail has longer lines and nobody is helped by a bounce."""
     received_fields: int = 100
     """RFC 5321 §6.3: more of them is a loop."""
-    memory_octets: int = 200_000_000
-    """Content being read at one moment, over all sessions; beyond it 452."""
+    memory_octets: int = 0
+    """Content being read at one moment, over all sessions; beyond it 452. 0: what four of the largest messages need, at
+    least 200 MB, so that the largest one always has a chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,11 @@ class DoorSettings:
     """Of an LMTP socket in the file system: whoever may write to it is trusted."""
     limits: Limits = field(default_factory=Limits)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @property
+    def memory_octets(self) -> int:
+        """How much content may be in memory at one moment."""
+        return self.limits.memory_octets or max(200_000_000, 4 * self.max_message_bytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +114,9 @@ def _look_up(host: str, trusted_peers: tuple[Network, ...]) -> tuple[str, bool, 
 class Turnstile:
     """Counts who is inside, and how much content they have put down, over all listening addresses of the process."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, settings: DoorSettings) -> None:
+        self._limits = settings.limits
+        self._memory = settings.memory_octets
         self._inside = 0
         self._octets = 0
         self._per_peer: Counter[str] = Counter()
@@ -136,8 +143,8 @@ class Turnstile:
     def hold(self, octets: int) -> bool:
         """Account for content in memory (negative: given back). False when there is no room for more."""
         self._octets += octets
-        return self._octets <= self._limits.memory_octets
+        return self._octets <= self._memory
 
     def has_room_for(self, octets: int) -> bool:
         """Whether so much more would fit just now."""
-        return self._octets + octets <= self._limits.memory_octets
+        return self._octets + octets <= self._memory

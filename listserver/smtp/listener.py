@@ -51,7 +51,7 @@ class Doors:
         """Open every address. Raises: ConfigError when one of them, or the certificate, cannot be used."""
         logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd tells every line; we tell every message
         settings = self._settings
-        self._door = Door(settings=settings, turnstile=Turnstile(settings.limits), tls=_load_certificate(settings))
+        self._door = Door(settings=settings, turnstile=Turnstile(settings), tls=_load_certificate(settings))
         try:
             for address in settings.smtp_listen:
                 await self._listen("smtp", address, SmtpSession(self._door, self._gate))

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from doorkit import PATIENCE, House, open_house, until
 
-from listserver.smtp.limits import Limits, Turnstile, Visitor
+from listserver.smtp.limits import DoorSettings, Limits, Turnstile, Visitor
 from listserver.smtp.lines import LineReader
 
 OUTSIDE = Visitor(host="192.0.2.1", port=1, trusted=False, key="192.0.2.1")
@@ -59,14 +59,14 @@ async def test_connections_in_all_are_capped() -> None:
 
 def test_strangers_cannot_take_the_last_places() -> None:
     """A reserve is kept for trusted peers, which no cap per peer binds."""
-    turnstile = Turnstile(Limits(connections=4, reserved_connections=2, connections_per_peer=10))
+    turnstile = Turnstile(DoorSettings(limits=Limits(connections=4, reserved_connections=2, connections_per_peer=10)))
     assert [turnstile.enter(OUTSIDE) is None for _ in range(3)] == [True, True, False]
     assert [turnstile.enter(OURS) is None for _ in range(3)] == [True, True, False]
 
 
 def test_turnstile_forgets_who_has_left() -> None:
     """Its memory is as large as who is inside, not as who ever was."""
-    turnstile = Turnstile(Limits())
+    turnstile = Turnstile(DoorSettings())
     for number in range(1000):
         visitor = Visitor(host=str(number), port=1, trusted=False, key=str(number))
         turnstile.enter(visitor)
@@ -319,6 +319,12 @@ async def test_peer_that_runs_ahead_is_held_back() -> None:
         assert len(connection.input.octets) < 450_000
         house.gate.release.set()
         assert (await client.close_seen()).count(b"250 2.0.0 OK\r\n") == 100_000
+
+
+def test_largest_message_always_has_a_chance() -> None:
+    """However large messages may be, the memory for content being read is larger."""
+    settings = DoorSettings(max_message_bytes=1_000_000_000)
+    assert Turnstile(settings).has_room_for(settings.max_message_bytes)
 
 
 async def test_memory_of_a_lost_connection_is_given_back() -> None:
