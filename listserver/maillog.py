@@ -18,7 +18,11 @@ def configure(log_format: str, level: str) -> None:
     """Write to standard error: text on a terminal, else one JSON document a line."""
     as_text = log_format == "text" or (not log_format and sys.stderr.isatty())
     shared: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
-    renderer: Any = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback) if as_text else structlog.processors.JSONRenderer()
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        if as_text
+        else structlog.processors.JSONRenderer()
+    )
     closing = [renderer] if as_text else [structlog.processors.format_exc_info, renderer]
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, *shared, *closing],

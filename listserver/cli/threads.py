@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from rich.console import Console
 
+from listserver.cli import show as show_on_screen
 from listserver.cli.context import JsonOption, context_of, print_json, say
 from listserver.flows import conversations
 
@@ -37,7 +39,7 @@ def show(context: typer.Context, alist: ListName, post: PostName, as_json: JsonO
     if as_json:
         print_json(thread)
     else:
-        print_tree(thread)
+        Console().print(show_on_screen.tree_of(thread))
 
 
 @app.command("why")
@@ -52,23 +54,3 @@ def why(context: typer.Context, alist: ListName, post: PostName, as_json: JsonOp
     say(f"#{described['number']} {described['author']['name'] or described['author']['address']}: {described['subject']}")
     for sentence in described["sentences"]:
         say(f"  {sentence}")
-
-
-def print_tree(thread: dict[str, Any]) -> None:
-    """A conversation as a tree: author, time, and the evidence of each link; uncertain links are marked."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.tree import Tree
-
-    tree = Tree(f"[bold]{escape(thread['subject'] or '(no subject)')}[/bold]")
-    branches: list[Tree] = [tree]
-    for post in thread["posts"]:
-        del branches[post["depth"] + 1 :]
-        author = post["author"]["name"] or post["author"]["address"]
-        evidence = post["evidence"]
-        mark = "" if evidence["score"] >= 0.9 else " [yellow](uncertain)[/yellow]"
-        label = (
-            f"#{post['number']} {escape(author)}, {post['date']:%a %d %b %H:%M}  [dim]{escape(evidence['detail'])}[/dim]{mark}"
-        )
-        branches.append(branches[-1].add(label))
-    Console().print(tree)

@@ -23,10 +23,19 @@ MAX_FIELDS = 1_000
 # One field with its continuation lines; the name must not hold a space. Linear: each part excludes what follows it.
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\n]*\n?(?:[ \t][^\n]*\n?)*")
 _BLANK = re.compile(rb"\r?\n")
-_WORD = re.compile(r"=\?([A-Za-z0-9_.:*+-]{1,60})\?([bBqQ])\?([^?\s]{0,4000})\?=")
+# Forgiving: real encoded words hold spaces and question marks. Linear: the text of a word stops before the next `=?`.
+_WORD = re.compile(r"=\?([A-Za-z0-9_.:*+-]{1,60})\?([bBqQ])\?((?:[^?=]|=(?!\?(?!=))|\?(?!=))*)\?=")
 _WORDS_GAP = re.compile(r"(\?=)[ \t\r\n]+(?==\?[^?\s]{1,60}\?[bBqQ]\?)")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\u2028\u2029]+")
+# Besides the control characters, what breaks lines or turns the direction of the text around it.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202d\u202e]+")
 _NAME = re.compile(r"[!-9;-~]{1,76}")
+_LONGEST_LINE = 998  # octets (RFC 5322 §2.1.1)
+_LONGEST_WORD = 900
+_LONGEST_PIECE = 39  # octets of text in one encoded word: "Subject: " and the word stay within 76 columns (RFC 2047 §2)
+# Made of addresses, ids or URLs, where an encoded word would be read as syntax; UTF-8 stays as it is (RFC 6532).
+_STRUCTURED = re.compile(
+    r"(?:resent-)?(?:from|sender|reply-to|to|cc|bcc)|message-id|in-reply-to|references|return-path|archived-at|list-(?!id$).+", re.I
+)
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 
 
@@ -39,7 +48,7 @@ class Field(NamedTuple):
     @property
     def body(self) -> bytes:
         """What stands after the colon, folded as written, without the last line end."""
-        return self.raw[self.raw.index(b":") + 1 :].rstrip(b"\r\n")
+        return self.raw.partition(b":")[2].rstrip(b"\r\n")
 
 
 @dataclass(frozen=True)
@@ -139,32 +148,38 @@ def edit_header(
                 parts.append(new[field.name])
         elif field.name not in remove:
             parts.append(field.raw)
-    if len(parts) > 1 and not parts[-1].endswith(b"\n") and parts[-1]:
-        parts.append(b"\r\n")  # a message that ends inside its header section
-    parts += [value for name, value in new.items() if name not in placed]
-    parts.append(append)
+    added = b"".join([value for name, value in new.items() if name not in placed]) + append
+    if added and parts[-1] and not parts[-1].endswith(b"\n"):
+        parts.append(b"\r\n")  # a message that ends inside its last field
+    parts.append(added)
     return b"".join(parts)
 
 
 def write_field(name: str, value: str) -> bytes:
     """One field for mail that we write: the only way in which text becomes a header.
 
-    Encoded words where the text is not ASCII (RFC 2047), folded at spaces near 78 columns, never a line over 998.
-    Raises: ValueError on CR, LF or NUL in the text, or a name that is none.
+    Text that is not ASCII becomes encoded words (RFC 2047), but never in fields made of addresses, ids or URLs, whose
+    display names `address.format_mailbox` has encoded already. Folded at spaces near 78 columns, so no URL is broken.
+    Raises: ValueError on CR, LF or NUL in the text, a name that is none, or a line that would be over 998 octets.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no field name")
-    if any(c in value for c in "\r\n\x00"):
+    if "\r" in value or "\n" in value or "\x00" in value:
         raise ValueError(f"a line end or NUL in the text of {name}")
-    text = value if value.isascii() else encode_words(value)
+    text = _CONTROL.sub(" ", value).strip()
+    if _STRUCTURED.fullmatch(name) is None and not (text.isascii() and max(map(len, text.split(" "))) <= _LONGEST_WORD):
+        text = encode_words(text)
     lines, line = [], f"{name}:"
     for word in text.split(" "):
-        if len(line) + 1 + len(word) > 78 and line.strip() and line != f"{name}:":
+        if len(line) + 1 + len(word) > 78 and word and len(line) > len(name) + 1:
             lines.append(line)
             line = ""
         line += f" {word}"
     lines.append(line)
-    return ("\r\n".join(lines) + "\r\n").encode("ascii")
+    written = [each.encode("utf-8", "replace") for each in lines]
+    if max(map(len, written)) > _LONGEST_LINE:
+        raise ValueError(f"{name} would have a line of more than {_LONGEST_LINE} octets")
+    return b"\r\n".join(written) + b"\r\n"
 
 
 def encode_words(text: str) -> str:
@@ -172,13 +187,15 @@ def encode_words(text: str) -> str:
     out: list[str] = []
     run: list[str] = []
     for word in text.split(" "):
-        if word.isascii() and "=?" not in word:
-            if run:
-                out.append(_encode_run(" ".join(run)))
-                run = []
-            out.append(word)
-        else:
+        # A second space after an encoded word goes into it, because white space between two of them is not shown.
+        needs = not word.isascii() or "=?" in word or len(word) > _LONGEST_WORD
+        if needs or (run and not word):
             run.append(word)
+            continue
+        if run:
+            out.append(_encode_run(" ".join(run)))
+            run = []
+        out.append(word)
     if run:
         out.append(_encode_run(" ".join(run)))
     return " ".join(out)
@@ -192,7 +209,7 @@ def encode_phrase(text: str) -> str:
 def _encode_run(text: str) -> str:
     words, piece = [], ""
     for character in text:
-        if len((piece + character).encode("utf-8", "replace")) > 42:
+        if len((piece + character).encode("utf-8", "replace")) > _LONGEST_PIECE:
             words.append(piece)
             piece = ""
         piece += character
@@ -202,8 +219,18 @@ def _encode_run(text: str) -> str:
 
 def unfold(body: bytes, limit: int = 4096) -> str:
     """The text of a field on one line: UTF-8 (RFC 6532), else windows-1252; cut at `limit` octets."""
-    text = decode_bytes(body[:limit], "")
-    return _FOLD.sub("", text).strip()
+    if len(body) > limit:
+        body = _cut(body, limit)
+    text = decode_bytes(body, "")
+    return (_FOLD.sub("", text) if "\n" in text else text).strip()
+
+
+def _cut(body: bytes, limit: int) -> bytes:
+    """The first octets, not ending inside a character of UTF-8."""
+    end = limit
+    while limit - end < 3 and end and body[end] & 0xC0 == 0x80:
+        end -= 1
+    return body[:end]
 
 
 def decode_text(body: bytes, limit: int = 4096) -> str:
@@ -236,8 +263,10 @@ def decode_words(text: str) -> str:
 
 def _word_bytes(encoding: str, text: str) -> bytes:
     if encoding in "bB":
+        text = "".join(text.split()).rstrip("=")
+        text = text[:-1] if len(text) % 4 == 1 else text  # cut off by somebody
         try:
             return base64.b64decode(text + "=" * (-len(text) % 4))
         except (binascii.Error, ValueError):
             return text.encode("utf-8", "replace")
-    return binascii.a2b_qp(text.replace("_", " ").encode("utf-8", "replace"))
+    return binascii.a2b_qp(text.replace("_", " ").encode("utf-8", "replace"), header=False)
