@@ -27,14 +27,15 @@ _BLANK = re.compile(rb"\r?\n")
 _WORD = re.compile(r"=\?([A-Za-z0-9_.:*+-]{1,60})\?([bBqQ])\?((?:[^?=]|=(?!\?(?!=))|\?(?!=))*)\?=")
 _WORDS_GAP = re.compile(r"(\?=)[ \t\r\n]+(?==\?[^?\s]{1,60}\?[bBqQ]\?)")
 # Besides the control characters, what breaks lines or turns the direction of the text around it.
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202d\u202e]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202d\u202e]+")
 _NAME = re.compile(r"[!-9;-~]{1,76}")
 _LONGEST_LINE = 998  # octets (RFC 5322 §2.1.1)
 _LONGEST_WORD = 900
 _LONGEST_PIECE = 39  # octets of text in one encoded word: "Subject: " and the word stay within 76 columns (RFC 2047 §2)
 # Made of addresses, ids or URLs, where an encoded word would be read as syntax; UTF-8 stays as it is (RFC 6532).
 _STRUCTURED = re.compile(
-    r"(?:resent-)?(?:from|sender|reply-to|to|cc|bcc)|message-id|in-reply-to|references|return-path|archived-at|list-(?!id$).+", re.I
+    r"(?:resent-)?(?:from|sender|reply-to|to|cc|bcc)|message-id|in-reply-to|references|return-path|archived-at|list-(?!id$).+",
+    re.I,
 )
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 

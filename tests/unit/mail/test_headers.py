@@ -32,7 +32,21 @@ MAIL = (
 # Bytes as they come: mostly of the kind that headers are made of, so that fields, folds and near misses are common.
 header_like = st.lists(
     st.sampled_from(
-        [b"Subject: a", b"subject:b", b"X-1 : c", b"\r\n", b"\n", b"\r", b" ", b"\t", b":", b"From ", b">From ", b"\x00", b"\xff\xfe"]
+        [
+            b"Subject: a",
+            b"subject:b",
+            b"X-1 : c",
+            b"\r\n",
+            b"\n",
+            b"\r",
+            b" ",
+            b"\t",
+            b":",
+            b"From ",
+            b">From ",
+            b"\x00",
+            b"\xff\xfe",
+        ]
         + [b"=?utf-8?q?", b"=?", b"?=", b"=?x?b?YQ==?=", b"Message-ID: <a@b>", b"a" * 30, "ä".encode(), b"no field here"]
     ),
     max_size=40,
@@ -82,7 +96,9 @@ def test_a_header_without_a_blank_line_is_a_defect() -> None:
     assert read_header(b"A: 1\r\nno field\r\n").defects
 
 
-@pytest.mark.parametrize("raw", [b"A: " + b"x" * MAX_HEADER + b"\r\n\r\n", b"A: x\r\n" * (MAX_FIELDS + 1), b"A: 1\r\n" + b" \r\n" * 40_000])
+@pytest.mark.parametrize(
+    "raw", [b"A: " + b"x" * MAX_HEADER + b"\r\n\r\n", b"A: x\r\n" * (MAX_FIELDS + 1), b"A: 1\r\n" + b" \r\n" * 40_000]
+)
 def test_a_header_bomb_is_too_big(raw: bytes) -> None:
     """More than 1,000 fields or 100 KB: refused, not parsed."""
     assert read_header(raw).too_big
@@ -123,7 +139,9 @@ def test_kept_fields_and_the_body_stay_byte_for_byte(raw: bytes, removed: set[st
     edited = edit(raw, header, remove=removed, replace=new, prepend=b"List-Id: <x.example.org>\r\n" if adds else b"")
 
     after = read_header(edited)
-    kept = [field.raw.rstrip(b"\r\n") for field in header.fields if field.name and field.name not in removed and field.name not in new]
+    kept = [
+        field.raw.rstrip(b"\r\n") for field in header.fields if field.name and field.name not in removed and field.name not in new
+    ]
     found = [field.raw.rstrip(b"\r\n") for field in after.fields if field.name and field.name not in ("list-id", "reply-to")]
     assert edited.endswith(raw[header.end :])
     if not raw.startswith((b"From ", b">From ")):
@@ -210,14 +228,14 @@ def test_what_is_written_is_read_back(text: str) -> None:
     ("body", "text"),
     [
         (b" plain", "plain"),
-        (b" folded\r\n\tline", "folded\tline"),
+        (b" folded\r\n\tline", "folded line"),
         (b" =?utf-8?B?R3LDvMOfZQ==?=", "Grüße"),
         (b" =?UTF-8?q?Gr=C3=BC=C3?=\r\n =?UTF-8?Q?=9Fe?=", "Grüße"),
         (b" =?iso-8859-1?q?Gr=FC=DFe_aus?= K=?utf-8?b?w7ZsbmE=?=", "Grüße aus Kölna"),
         (b" =?utf-8?q?a_?= =?utf-8?q?b?=", "a b"),
         (b" =?utf-8*de?q?hallo?=", "hallo"),
         (b" =?no-such-charset?q?caf=C3=A9?=", "café"),
-        (b" =?zlib?b?eJwLAAA=?=", "xœ\x0b\x00\x00".replace("\x0b\x00\x00", "").strip()),
+        (b" =?rot13?q?abc?=", "abc"),
         (b" =?utf-8?b?R3LDvMOfZQ?=", "Grüße"),
         (b" =?utf-8?b?R3LDvMOfZQ=?=", "Grüße"),
         (b" =?utf-8?b?*?=", ""),
