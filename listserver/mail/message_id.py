@@ -15,55 +15,75 @@ MAX_REFERENCES = 32_768  # octets
 MAX_IDS = 50
 _LONGEST = 900
 
-_BRACKETED = re.compile(r"<([^<>]{1,998})>")
-_BARE = re.compile(r"[^\s<>()\",;:\[\]]{1,250}@[^\s<>()\",;]{1,250}")
-_QUOTED_NAME = re.compile(r'"[^"]{0,500}"(?!@)')
+# An id, or one whose closing bracket was lost; or a parenthesis outside of brackets.
+_MARK = re.compile(r'<("[^"]{0,200}"@[^<>]{1,500}|[^<>]{1,1100})(>|(?=<)|$)|[()]')
+_USUAL = re.compile(r'\s*+(?:<[^<>\s"]++>[\s,]*+)++')
+_USUAL_ID = re.compile(r"<[^<>]+>")
+_SPACES = re.compile(r'("[^"]*")|\s+')
+_AUTHOR = re.compile(r"\b(?:from|von|de)\b", re.I)
+_PLAIN = re.compile(r'"[^"]*"(?!@)|[\s<>,;()]+')
 
 
 def read_message_id(body: bytes | None) -> str | None:
     """The first id of a Message-ID field, or None."""
     found = read_ids(body, 1)
-    return found[0] if found else None
+    if found or not body:
+        return found[0] if found else None
+    words = body[:_LONGEST].decode("utf-8", "replace").strip(" \t\r\n<>").split()
+    return f"<{words[0]}>" if len(words) == 1 and _is_id(words[0]) else None  # neither brackets nor @, but one word
 
 
 def read_ids(body: bytes | None, limit: int = MAX_IDS) -> tuple[str, ...]:
-    """All ids of a field in order, at most `limit` of them, taken from the end where there are more."""
+    """All ids of a field in order, at most `limit` of them, taken from the end where there are more.
+
+    What stands in comments counts only if there is nothing else, and so do addresses: `Message from Gwen <gwen@…>`.
+    """
     if not body:
         return ()
     text = body[-MAX_REFERENCES:].decode("utf-8", "replace")
-    found: list[str] = []
-    for match in _BRACKETED.finditer(text):
-        inner = "".join(match[1].split())
-        if _is_id(inner, match[0], text):
-            found.append(f"<{inner}>")
+    found = _bracketed(text) if "<" in text else []
     if not found:
-        plain = _QUOTED_NAME.sub(" ", _without_comments(text)).replace("<", " ").replace(">", " ")
-        found = [f"<{match[0].strip('.')}>" for match in _BARE.finditer(plain)][-MAX_IDS:]
-    if limit == 1:
-        return tuple(found[:1])
-    return tuple(found[-limit:])
+        found = [f"<{word}>" for word in map(_trimmed, _PLAIN.split(text)) if "@" in word[1:-1] and _is_id(word)]
+    return tuple(found[:1] if limit == 1 else found[-limit:])
 
 
-def _is_id(inner: str, whole: str, text: str) -> bool:
-    """Whether a bracketed text is an id: it has an @, or it is all that the field holds."""
-    if not inner or len(inner) > _LONGEST or not inner.isprintable():
-        return False
-    return "@" in inner or text.strip() == whole.strip()
-
-
-def _without_comments(text: str) -> str:
-    """Text without comments in parentheses; an unclosed one ends nowhere."""
-    if "(" not in text:
-        return text
-    kept, depth = [], 0
-    for character in text:
-        if character == "(":
+def _bracketed(text: str) -> list[str]:
+    """The ids in angle brackets."""
+    if _USUAL.fullmatch(text):  # nearly every mail
+        return [each for each in _USUAL_ID.findall(text) if _is_id(each[1:-1])]
+    found: list[str] = []
+    doubtful: list[str] = []
+    depth = before = 0
+    for match in _MARK.finditer(text):
+        sign = match[0]
+        if sign == "(":
             depth += 1
-        elif character == ")" and depth:
-            depth -= 1
-        elif not depth:
-            kept.append(character)
-    return "".join(kept) if not depth else text.replace("(", " ").replace(")", " ")
+        elif sign == ")":
+            depth = max(depth - 1, 0)
+        else:
+            named = _AUTHOR.search(text, before, match.start()) is not None
+            before = match.end()
+            (doubtful if depth or named else found).extend(_ids_within(match[1], closed=match[2] == ">"))
+    return found or doubtful
+
+
+def _ids_within(inner: str, *, closed: bool) -> list[str]:
+    """The id of one pair of brackets: without the white space of folding; several where brackets between them were lost."""
+    words = inner.replace(",", " ").split() if any(c.isspace() for c in inner) else [inner]
+    if len(words) > 1 and '"' not in inner and sum("@" in word[1:-1] for word in words) > 1:
+        return [f"<{word}>" for word in words if "@" in word[1:-1] and _is_id(word)]
+    if not closed:
+        return [f"<{word}>" for word in words[:1] if "@" in word[1:-1] and _is_id(word)]
+    whole = _SPACES.sub(lambda match: match[1] or "", inner)
+    return [f"<{whole}>"] if _is_id(whole) else []
+
+
+def _is_id(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST and text.isprintable()
+
+
+def _trimmed(word: str) -> str:
+    return word.strip(".:'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
