@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from unicodedata import normalize
 
 from listserver.mail.headers import Header, decode_text, encode_phrase, unfold
 
@@ -17,10 +18,18 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+"
 _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _QUOTED = re.compile(r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e\u0080-\U0010ffff]|\\[\x20-\x7e])*"')
 _LABEL = r"[A-Za-z0-9\u0080-\U0010ffff](?:[A-Za-z0-9_\-\u0080-\U0010ffff]{0,61}[A-Za-z0-9\u0080-\U0010ffff])?"
-_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LITERAL = re.compile(r"\[(?:IPv6:)?[0-9A-Fa-f.:]+\]", re.I)
+_LONGEST_FIELD = 4096
+_LONGEST_NAME = 200
+_SIGNS = frozenset("<>,:;@")
 _ATEXT_ONLY = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\- ]*")
-_TOKEN = re.compile(r'[ \t]+|"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)|[<>,:;@]|[^\s"(),:;<>@]+|.', re.S)
+# Pieces of an address field; a parenthesis or a quote that is not closed is none of them.
+_PIECE = re.compile(r'[ \t]+|"(?:[^"\\]|\\.)*"|[<>,:;@]|[^\s"(),:;<>@]+', re.S)
+_PARENTHESIS = re.compile(r"\\.|[()]", re.S)
+_ESCAPED = re.compile(r"\\(.)", re.S)
+# The shape of nearly every author, without anything that would need a second look.
+_USUAL = re.compile(r"""\s*(?:"([^"\\]*)"|([A-Za-z0-9.'_ \-]*?))\s*<([A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]+@[A-Za-z0-9.\-]+)>\s*""")
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,8 @@ class Address:
     @cached_property
     def key(self) -> str:
         """What two spellings of one address have in common: lower-cased, the domain in its ASCII form."""
-        return f"{_unquoted(self.local).lower()}@{ascii_domain(self.domain)}"
+        local = _unquoted(self.local).lower()
+        return f"{local if local.isascii() else normalize('NFC', local)}@{ascii_domain(self.domain)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,7 @@ def ascii_domain(domain: str) -> str:
 def _unquoted(local: str) -> str:
     if not local.startswith('"'):
         return local
-    inner = re.sub(r"\\(.)", r"\1", local[1:-1])
+    inner = _ESCAPED.sub(r"\1", local[1:-1])
     return inner if _DOT_ATOM.fullmatch(inner) else local
 
 
@@ -90,7 +100,10 @@ def parse_path(text: str) -> Address | None:
 
 
 def read_mailboxes(body: bytes | None, limit: int = 4096) -> list[Mailbox] | None:
-    """The mailboxes of an address field (RFC 5322 §3.4), groups opened; None when it cannot be read strictly."""
+    """The mailboxes of an address field (RFC 5322 §3.4), groups opened; None when it cannot be read strictly.
+
+    Limits: a longer field is cut at its last comma before `limit` octets.
+    """
     if body is None:
         return []
     if len(body) > limit:
@@ -98,36 +111,112 @@ def read_mailboxes(body: bytes | None, limit: int = 4096) -> list[Mailbox] | Non
         if cut < 0:
             return None
         body = body[:cut]
-    mailboxes: list[Mailbox] = []
+    found = _read_list(body)
+    return found.mailboxes if found is not None else None
+
+
+def read_author(header: Header) -> Mailbox | None:
+    """The author: exactly one From field with exactly one address, else None (then nobody is believed).
+
+    A group, or a field too long to be read whole, might show other readers another author: it has none.
+    """
+    body = header.first("from")
+    if body is None or header.count("from") != 1 or len(body) > _LONGEST_FIELD:
+        return None
+    found = _read_list(body)
+    return found.mailboxes[0] if found is not None and len(found.mailboxes) == 1 and not found.groups else None
+
+
+@dataclass(slots=True)
+class _Found:
+    mailboxes: list[Mailbox]
+    groups: int = 0
+
+
+def _read_list(body: bytes) -> _Found | None:
+    """Read a whole field of mailboxes and groups, or None."""
+    text = unfold(body, len(body))
+    usual = _USUAL.fullmatch(text)
+    if usual is not None:
+        address = parse_address(usual[3])
+        return None if address is None else _Found([Mailbox(_display(usual[1] or usual[2] or ""), address)])
+    pieces = _pieces(text)
+    if pieces is None:
+        return None
+    found = _Found([])
     pending: list[str] = []
     in_group = False
-    for token in _TOKEN.findall(unfold(body, limit)):
-        if token == "," or (token == ";" and in_group):
-            if not _close(pending, mailboxes):
+    for piece in pieces:
+        if piece == "," or (piece == ";" and in_group):
+            if not _close(pending, found.mailboxes):
                 return None
             pending = []
-            in_group = in_group and token != ";"
-        elif token == ":" and "<" not in pending and not in_group:
+            in_group = in_group and piece != ";"
+        elif piece == ":" and "<" not in pending and not in_group:
             pending, in_group = [], True
+            found.groups += 1
         else:
-            pending.append(token)
-    return mailboxes if _close(pending, mailboxes) else None
+            pending.append(piece)
+    if not _close(pending, found.mailboxes) or (not _is_utf8(body) and not all(_is_ascii(each) for each in found.mailboxes)):
+        return None
+    return found
 
 
-def _close(tokens: list[str], into: list[Mailbox]) -> bool:
-    """Read the tokens of one mailbox; an empty place between commas is nothing."""
-    comments = [t for t in tokens if t.startswith("(")]
-    words = [t for t in tokens if not t.startswith("(")]
-    text = "".join(words).strip()
-    if not text:
+def _pieces(text: str) -> list[str] | None:
+    """Words, quoted strings, comments and signs; None where a quote or comment is not closed. Each octet is looked at once."""
+    pieces: list[str] = []
+    position = 0
+    while position < len(text):
+        if text[position] == "(":
+            end = _comment_end(text, position)
+        else:
+            match = _PIECE.match(text, position)
+            end = match.end() if match is not None else 0
+        if not end:
+            return None
+        pieces.append(text[position:end])
+        position = end
+    return pieces
+
+
+def _comment_end(text: str, start: int) -> int:
+    """Where a comment ends, those within it counted (RFC 5322 §3.2.2); 0 when it does not."""
+    depth = 0
+    for match in _PARENTHESIS.finditer(text, start):
+        depth += {"(": 1, ")": -1}.get(match[0], 0)
+        if not depth:
+            return match.end()
+    return 0
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_ascii(mailbox: Mailbox) -> bool:
+    return mailbox.address.local.isascii() and mailbox.address.domain.isascii()
+
+
+def _close(pieces: list[str], into: list[Mailbox]) -> bool:
+    """Read the pieces of one mailbox; an empty place between commas is nothing."""
+    comments = [p for p in pieces if p.startswith("(")]
+    words = [p for p in pieces if not p.startswith("(")]
+    while words and words[-1].isspace():
+        words.pop()
+    if not "".join(words).strip():
         return True
-    if text.endswith(">"):
-        start = text.rfind("<")
-        name, spec = text[:start].strip(), text[start + 1 : -1].strip()
-        if start < 0 or "<" in name or ">" in name:
-            return False
+    if "<" in words:
+        start = words.index("<")
+        named, spec = words[:start], "".join(words[start + 1 : -1]).strip()
+        name = "".join(named).strip()
+        if words[-1] != ">" or (_SIGNS.intersection(named) and name.lower() != spec.lower()):
+            return False  # `boss@bank.example <thief@example.net>` is read as either; only quotes make it a name
     else:
-        name, spec = (comments[-1][1:-1] if comments else ""), text
+        name, spec = (comments[-1][1:-1] if comments else ""), "".join(words).strip()
     address = parse_address(spec)
     if address is None:
         return False
@@ -137,24 +226,21 @@ def _close(tokens: list[str], into: list[Mailbox]) -> bool:
 
 def _display(name: str) -> str:
     """A display name as a person reads it: quotes off, encoded words decoded, no control characters."""
-    pieces = re.findall(r'"(?:[^"\\]|\\.)*"|[^"]+', name)
-    plain = "".join(re.sub(r"\\(.)", r"\1", p[1:-1]) if p.startswith('"') and len(p) > 1 else p for p in pieces)
-    return " ".join(decode_text(plain.encode("utf-8", "replace")).split())[:200]
-
-
-def read_author(header: Header) -> Mailbox | None:
-    """The author: exactly one From field with exactly one address, else None (then nobody is believed)."""
-    if header.count("from") != 1:
-        return None
-    found = read_mailboxes(header.first("from"))
-    return found[0] if found is not None and len(found) == 1 else None
+    if '"' in name or "\\" in name:
+        pieces = re.findall(r'"(?:[^"\\]|\\.)*"|[^"]+', name)
+        name = "".join(_ESCAPED.sub(r"\1", p[1:-1]) if p.startswith('"') and len(p) > 1 else p for p in pieces)
+    if "=?" in name or not name.isprintable():
+        name = decode_text(name.encode("utf-8", "replace"))
+    return " ".join(name.split())[:_LONGEST_NAME]
 
 
 def format_mailbox(name: str, address: str) -> str:
     """A mailbox for a header: the name quoted or encoded where needed. Raises: ValueError on CR, LF or NUL."""
     if any(c in name + address for c in "\r\n\x00"):
         raise ValueError("a line end or NUL in a mailbox")
-    name = " ".join(name.split())
+    if "<" in address or ">" in address:
+        raise ValueError("angle brackets in an address")
+    name = " ".join("".join(c if c.isprintable() else " " for c in name[:_LONGEST_NAME]).split())
     if not name:
         return address
     if not name.isascii() or "=?" in name:
