@@ -29,7 +29,9 @@ _PIECE = re.compile(r'[ \t]+|"(?:[^"\\]|\\.)*"|[<>,:;@]|[^\s"(),:;<>@]+', re.S)
 _PARENTHESIS = re.compile(r"\\.|[()]", re.S)
 _ESCAPED = re.compile(r"\\(.)", re.S)
 # The shape of nearly every author, without anything that would need a second look.
-_USUAL = re.compile(r"""\s*(?:"([^"\\]*)"|([A-Za-z0-9.'_ \-]*?))\s*<([A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]+@[A-Za-z0-9.\-]+)>\s*""")
+_USUAL = re.compile(
+    r"""\s*+(?:"([^"\\]*+)"\s*+|([A-Za-z0-9.'_ \-]*+))<([A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]++@[A-Za-z0-9.\-]++)>\s*+"""
+)
 
 
 @dataclass(frozen=True)
@@ -145,17 +147,18 @@ def _read_list(body: bytes) -> _Found | None:
         return None
     found = _Found([])
     pending: list[str] = []
-    in_group = False
+    in_group = in_angle = False
     for piece in pieces:
         if piece == "," or (piece == ";" and in_group):
             if not _close(pending, found.mailboxes):
                 return None
-            pending = []
+            pending, in_angle = [], False
             in_group = in_group and piece != ";"
-        elif piece == ":" and "<" not in pending and not in_group:
+        elif piece == ":" and not in_angle and not in_group:
             pending, in_group = [], True
             found.groups += 1
         else:
+            in_angle = in_angle or piece == "<"
             pending.append(piece)
     if not _close(pending, found.mailboxes) or (not _is_utf8(body) and not all(_is_ascii(each) for each in found.mailboxes)):
         return None
@@ -203,25 +206,34 @@ def _is_ascii(mailbox: Mailbox) -> bool:
 
 def _close(pieces: list[str], into: list[Mailbox]) -> bool:
     """Read the pieces of one mailbox; an empty place between commas is nothing."""
-    comments = [p for p in pieces if p.startswith("(")]
-    words = [p for p in pieces if not p.startswith("(")]
-    while words and words[-1].isspace():
-        words.pop()
-    if not "".join(words).strip():
+    comment = next((p[1:-1] for p in reversed(pieces) if p.startswith("(")), "")
+    start, end = 0, len(pieces)
+    while start < end and _is_gap(pieces[end - 1]):
+        end -= 1
+    while start < end and _is_gap(pieces[start]):
+        start += 1
+    if start == end:
         return True
+    words = pieces[start:end]
+    name, inner = comment, words
     if "<" in words:
-        start = words.index("<")
-        named, spec = words[:start], "".join(words[start + 1 : -1]).strip()
+        angle = words.index("<")
+        named, inner = [p for p in words[:angle] if not p.startswith("(")], words[angle + 1 : -1]
         name = "".join(named).strip()
-        if words[-1] != ">" or (_SIGNS.intersection(named) and name.lower() != spec.lower()):
-            return False  # `boss@bank.example <thief@example.net>` is read as either; only quotes make it a name
-    else:
-        name, spec = (comments[-1][1:-1] if comments else ""), "".join(words).strip()
-    address = parse_address(spec)
+        # `boss@bank.example <thief@example.net>` is read as either by one program or another: only quotes make it a name.
+        if words[-1] != ">" or (_SIGNS.intersection(named) and name.lower() != "".join(inner).strip().lower()):
+            return False
+    if any(p.startswith("(") for p in inner):
+        return False  # a comment inside an address: who reads it, and how, differs
+    address = parse_address("".join(inner).strip())
     if address is None:
         return False
     into.append(Mailbox(_display(name), address))
     return True
+
+
+def _is_gap(piece: str) -> bool:
+    return piece.isspace() or piece.startswith("(")
 
 
 def _display(name: str) -> str:

@@ -94,7 +94,8 @@ def read_header(raw: bytes) -> Header:
     position, defects = 0, []
     end = min(len(raw), MAX_HEADER)
     match_field = _FIELD.match
-    if raw.startswith((b"From ", b">From ")):  # an mbox separator that a program left in: kept, but nobody's field
+    # An mbox separator that a program left in is kept, but nobody's field; "From : gwen@example.net" is an author.
+    if raw.startswith((b"From ", b">From ")) and match_field(raw) is None:
         position = raw.find(b"\n") + 1 or len(raw)
         fields.append(Field("", raw[:position]))
     while position < end and len(fields) < MAX_FIELDS:

@@ -66,6 +66,7 @@ def test_fields_are_read_in_order_with_their_continuation_lines() -> None:
         (b": nameless\r\n", [], b": nameless\r\n"),
         (b"From gwen@example.net Mon Mar  2 09:12:00 2026\r\nA: 1\r\n\r\nx", ["", "a"], b"x"),
         (b">From gwen@example.net Mon Mar  2 09:12:00 2026\r\nA: 1\r\n\r\nx", ["", "a"], b"x"),
+        (b"From : gwen@example.net\r\n\r\n", ["from"], b""),
         (b"X-J\xfcrg: 1\r\n\r\n", [], b"X-J\xfcrg: 1\r\n\r\n"),
         (b"A:\r\n\r\n", ["a"], b""),
     ],
