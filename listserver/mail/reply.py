@@ -6,8 +6,11 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-_LINE = re.compile(rb"(\d{3})(?:([ -])(.*))?", re.S)
-_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
+_LINE = re.compile(rb"([2-5][0-9]{2})(?:[ -](.*))?", re.S)
+_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)", re.A)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_MOST_LINES = 100
+_LONGEST = 1_000  # characters kept of the text: a reply is shown to people and logged
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +61,22 @@ class Outcome:
 def parse_reply(lines: bytes) -> Reply:
     """Read one whole reply, of one line or several (RFC 5321 §4.2.1), with or without enhanced codes (RFC 2034).
 
+    The code of the last line counts; the first enhanced code is kept. Limits: the text is cut at 1,000 characters.
     Raises: ValueError when this is no reply.
     """
+    given = lines.splitlines()
     code, enhanced, texts = 0, "", []
-    for line in lines.splitlines():
+    for line in given[: _MOST_LINES - 1] + given[_MOST_LINES - 1 :][-1:]:
         match = _LINE.fullmatch(line)
         if match is None:
             raise ValueError("not an SMTP reply")
         code = int(match[1])
-        text = (match[3] or b"").decode("utf-8", "replace").strip()
+        text = _CONTROL.sub(" ", (match[2] or b"")[: 4 * _LONGEST].decode("utf-8", "replace")).strip()
         found = _ENHANCED.match(text)
         if found:
             enhanced = enhanced or found[1]
             text = text[found.end() :]
         texts.append(text)
-    if not 200 <= code <= 599:
+    if not texts:
         raise ValueError("not an SMTP reply")
-    return Reply(code, enhanced, "\n".join(texts).strip("\n") if len(texts) > 1 else texts[0])
+    return Reply(code, enhanced, "\n".join(texts).strip("\n")[:_LONGEST])
