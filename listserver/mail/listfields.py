@@ -5,9 +5,17 @@ Addresses never become encoded words and are never broken; a long field is folde
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from urllib.parse import quote
 
-from listserver.mail.headers import encode_words
+from listserver.mail.address import ascii_domain, format_mailbox
+from listserver.mail.headers import write_field
+
+_IN_MAILTO = "@:+!$'()*,"  # beside letters, digits and -._~ (RFC 6068 §2)
+_IN_URL = ":/?#[]@!$&'()*+,;=%"
+_PLAIN_MAILTO = re.compile(r"[A-Za-z0-9._~+-]+@[A-Za-z0-9.-]+")
+_PLAIN_URL = re.compile(r"https://[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,34 +32,57 @@ class ListIdentity:
 
 
 def list_fields(identity: ListIdentity, *, archived_at: str = "") -> bytes:
-    """The fields that are the same for every member: all but List-Unsubscribe."""
-    name = " ".join(identity.name.split())
-    name = (name if name.isascii() else encode_words(name)).replace("<", "").replace(">", "")
+    """The fields that are the same for every member: all but List-Unsubscribe.
+
+    Raises: ValueError on a line end or NUL, or an address too long for one line.
+    """
     fields = [
-        _line("List-Id", f"{name} <{identity.list_id}>" if name else f"<{identity.list_id}>"),
-        _line("List-Post", f"<mailto:{identity.post}>"),
-        _line("List-Help", f"<mailto:{identity.help}>"),
-        _line("List-Owner", f"<mailto:{identity.owner}>"),
-        _line("List-Subscribe", f"<mailto:{identity.join}>"),
+        write_field("List-Id", _list_id(identity)),
+        write_field("List-Post", f"<{_mailto(identity.post)}>"),
+        write_field("List-Help", f"<{_mailto(identity.help)}>"),
+        write_field("List-Owner", f"<{_mailto(identity.owner)}>"),
+        write_field("List-Subscribe", f"<{_mailto(identity.join)}>"),
     ]
     if identity.archive:
-        fields.append(_line("List-Archive", f"<{identity.archive}>"))
+        fields.append(write_field("List-Archive", f"<{_url(identity.archive)}>"))
     if archived_at:
-        fields.append(_line("Archived-At", f"<{archived_at}>"))
+        fields.append(write_field("Archived-At", f"<{_url(archived_at)}>"))
     return b"".join(fields)
 
 
 def unsubscribe_fields(mailto: str, one_click: str = "") -> bytes:
-    """List-Unsubscribe of one member; with an https address also List-Unsubscribe-Post (RFC 8058 §3.1)."""
-    if one_click.startswith("https://"):
-        return (
-            f"List-Unsubscribe: <{one_click}>,\r\n <mailto:{mailto}?subject=leave>\r\n"
-            "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
-        ).encode("ascii")
-    return f"List-Unsubscribe: <mailto:{mailto}?subject=leave>\r\n".encode("ascii")
+    """List-Unsubscribe of one member; with an https address also List-Unsubscribe-Post (RFC 8058 §3.1).
+
+    It is built for every copy, so the usual case costs little more than joining the texts.
+    """
+    address = f"mailto:{mailto}" if _PLAIN_MAILTO.fullmatch(mailto) else _mailto(mailto)
+    if not one_click.startswith("https://"):
+        return f"List-Unsubscribe: <{address}?subject=leave>\r\n".encode("ascii")
+    url = one_click if _PLAIN_URL.fullmatch(one_click) else _url(one_click)
+    return (
+        f"List-Unsubscribe: <{url}>,\r\n <{address}?subject=leave>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    ).encode("ascii")
 
 
-def _line(name: str, value: str) -> bytes:
-    if any(c in value for c in "\r\n\x00"):
-        raise ValueError(f"a line end or NUL in the text of {name}")
-    return f"{name}: {value}\r\n".encode("ascii", "replace")
+def _list_id(identity: ListIdentity) -> str:
+    """A phrase and the machine name, whose characters are ASCII (RFC 2919 §2)."""
+    machine_name = ascii_domain(identity.list_id)
+    written = format_mailbox(identity.name, machine_name)
+    return written if written.endswith(">") else f"<{machine_name}>"
+
+
+def _mailto(address: str) -> str:
+    """An address as a URI: percent-encoded where needed, the domain in its ASCII form (RFC 6068 §2)."""
+    local, _sign, domain = _without_line_ends(address).rpartition("@")
+    return f"mailto:{quote(local, safe=_IN_MAILTO)}@{quote(ascii_domain(domain), safe='[:]')}"
+
+
+def _url(url: str) -> str:
+    """A URL in printable ASCII, which cannot leave its angle brackets."""
+    return quote(_without_line_ends(url), safe=_IN_URL)
+
+
+def _without_line_ends(text: str) -> str:
+    if any(c in text for c in "\r\n\x00"):
+        raise ValueError("a line end or NUL in an address")
+    return text

@@ -11,7 +11,7 @@ _LONGEST = 64
 def permission_address(list_local: str, word: str, token: str, host: str) -> str:
     """`LIST-word+TOKEN@HOST`, or `word+TOKEN@HOST` where that is too long."""
     local = f"{list_local}-{word}+{token}"
-    return f"{local if len(local) <= _LONGEST else f'{word}+{token}'}@{host}"
+    return f"{local if len(local.encode()) <= _LONGEST else f'{word}+{token}'}@{host}"
 
 
 def permission_frame(list_local: str, word: str, token_length: int, host: str) -> tuple[str, str]:
