@@ -78,9 +78,15 @@ class Plan:
         self.text = line * max(1, (options.size - 400) // len(line))
 
     def mail(self, number: int) -> bytes:
-        return (b"From: Writer %d <writer%d@example.net>\r\nTo: <%s>\r\nSubject: Post number %d\r\nDate: Tue, 03 Mar 2026 09:00:00 +0000\r\n"
+        return (
+            (
+                b"From: Writer %d <writer%d@example.net>\r\nTo: <%s>\r\nSubject: Post number %d\r\nDate: Tue, 03 Mar 2026 09:00:00 +0000\r\n"
                 b"Message-ID: <%s.%d@example.net>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
-                % (number % 50, number % 50, self.to, number, self.tag, number)) + self.text + b".\r\n"
+                % (number % 50, number % 50, self.to, number, self.tag, number)
+            )
+            + self.text
+            + b".\r\n"
+        )
 
 
 async def session(plan: Plan, port: int) -> None:
@@ -103,7 +109,11 @@ async def main() -> None:
     begin = time.perf_counter()
     await asyncio.gather(*[session(plan, options.port) for _each in range(options.sessions)])
     seconds = time.perf_counter() - begin
-    print(json.dumps({"sent": plan.sent, "refused": plan.refused, "seconds": round(seconds, 4), "rate": round(plan.sent / seconds, 1)}))
+    print(
+        json.dumps(
+            {"sent": plan.sent, "refused": plan.refused, "seconds": round(seconds, 4), "rate": round(plan.sent / seconds, 1)}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ class Handler:
 
 async def main() -> None:
     logging.getLogger("mail.log").setLevel(logging.ERROR)
-    server = await asyncio.get_running_loop().create_server(lambda: SMTP(Handler(), hostname="plain"), "127.0.0.1", 0, backlog=500)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: SMTP(Handler(), hostname="plain"), "127.0.0.1", 0, backlog=500
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.Event().wait()
 

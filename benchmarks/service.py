@@ -55,9 +55,17 @@ class Service:
     def __init__(self, folder: Path, relay: str, *, parts: str = "smtp,deliver", database: str = "") -> None:
         self.port = free_port()
         self.environment = {
-            **os.environ, "LISTSERVER_DATA_DIR": str(folder / "data"), "LISTSERVER_AUTHENTICATION": "accept", "LISTSERVER_RELAY": relay,
-            "LISTSERVER_HOSTNAME": "lists.example.org", "LISTSERVER_SMTP_LISTEN": f"127.0.0.1:{self.port}", "LISTSERVER_WEB_LISTEN": "",
-            "LISTSERVER_LOG_LEVEL": "warning", "LISTSERVER_DATABASE_URL": database, "LISTSERVER_LMTP_LISTEN": ""}
+            **os.environ,
+            "LISTSERVER_DATA_DIR": str(folder / "data"),
+            "LISTSERVER_AUTHENTICATION": "accept",
+            "LISTSERVER_RELAY": relay,
+            "LISTSERVER_HOSTNAME": "lists.example.org",
+            "LISTSERVER_SMTP_LISTEN": f"127.0.0.1:{self.port}",
+            "LISTSERVER_WEB_LISTEN": "",
+            "LISTSERVER_LOG_LEVEL": "warning",
+            "LISTSERVER_DATABASE_URL": database,
+            "LISTSERVER_LMTP_LISTEN": "",
+        }
         self.folder = folder
         if database:
             self.run("database", "upgrade")
@@ -65,7 +73,9 @@ class Service:
         self.parts = parts
 
     def run(self, *arguments: str) -> str:
-        done = subprocess.run([*LISTSERVER, *arguments], env=self.environment, cwd=self.folder, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [*LISTSERVER, *arguments], env=self.environment, cwd=self.folder, capture_output=True, text=True, check=True
+        )
         return done.stdout
 
     def start(self) -> None:
@@ -106,7 +116,9 @@ class Service:
 
 
 @contextlib.contextmanager
-def place(options: argparse.Namespace, *, members: int = 0, parts: str = "smtp,deliver", sink: tuple[str, ...] = ()) -> Iterator[tuple[Service, Sink]]:
+def place(
+    options: argparse.Namespace, *, members: int = 0, parts: str = "smtp,deliver", sink: tuple[str, ...] = ()
+) -> Iterator[tuple[Service, Sink]]:
     with tempfile.TemporaryDirectory(prefix="listserver-bench-") as folder:
         receiver = Sink(*sink)
         service = Service(Path(folder), f"smtp://127.0.0.1:{receiver.port}", parts=parts, database=options.postgres)
@@ -125,14 +137,28 @@ def place(options: argparse.Namespace, *, members: int = 0, parts: str = "smtp,d
 
 
 def load(port: int, messages: int, sessions: int, *more: str) -> dict[str, float]:
-    done = subprocess.run([PYTHON, HERE / "load.py", str(port), "--messages", str(messages), "--sessions", str(sessions), "--to", LIST, *more],
-                          capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [PYTHON, HERE / "load.py", str(port), "--messages", str(messages), "--sessions", str(sessions), "--to", LIST, *more],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return json.loads(done.stdout)
 
 
 def note(work: str, figure: float, unit: str, yardstick: str, beside: float, **more: object) -> None:
     ratio = round(figure / beside, 3) if beside else None
-    RESULTS.append({"work": work, "figure": round(figure, 2), "unit": unit, "yardstick": yardstick, "beside": round(beside, 2), "ratio": ratio, **more})
+    RESULTS.append(
+        {
+            "work": work,
+            "figure": round(figure, 2),
+            "unit": unit,
+            "yardstick": yardstick,
+            "beside": round(beside, 2),
+            "ratio": ratio,
+            **more,
+        }
+    )
     print(json.dumps(RESULTS[-1]), flush=True)
 
 
@@ -160,8 +186,16 @@ def ingest(options: argparse.Namespace) -> None:
                 time.sleep(0.1)
             if not check["ok"] or check["accepted"] != done["sent"] or check["states"]["posted"] != done["sent"]:
                 raise SystemExit(f"the store and the client disagree: {check} {done}")
-            note(f"ingest, {sessions} sessions", done["rate"], "posts/s", "plain aiosmtpd that stores nothing", beside,
-                 cpu_ms_a_post=round(used / done["sent"] * 1000, 3), rss_mb=round(service.memory()), commit=commit())
+            note(
+                f"ingest, {sessions} sessions",
+                done["rate"],
+                "posts/s",
+                "plain aiosmtpd that stores nothing",
+                beside,
+                cpu_ms_a_post=round(used / done["sent"] * 1000, 3),
+                rss_mb=round(service.memory()),
+                commit=commit(),
+            )
     plain.kill()
 
 
@@ -178,8 +212,16 @@ def end_to_end(options: argparse.Namespace) -> None:
         counted = sink.stop()
         agree(counted["recipients"], service.states()["sent"])
         seconds = min(end - begin, counted["seconds"] + 0.02)
-        note("end to end, one subscriber", done["sent"] / seconds, "posts/s", "client straight into the sink", beside,
-             cpu_ms_a_post=round(used / done["sent"] * 1000, 3), rss_mb=round(memory), commit=commit())
+        note(
+            "end to end, one subscriber",
+            done["sent"] / seconds,
+            "posts/s",
+            "client straight into the sink",
+            beside,
+            cpu_ms_a_post=round(used / done["sent"] * 1000, 3),
+            rss_mb=round(memory),
+            commit=commit(),
+        )
 
 
 def agree(counted: float, recorded: float) -> None:
@@ -189,7 +231,12 @@ def agree(counted: float, recorded: float) -> None:
 
 def post(port: int, number: int) -> None:
     mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"], mail["Message-ID"] = "w@example.net", LIST, f"one {number}", f"<{time.time()}.{number}@example.net>"
+    mail["From"], mail["To"], mail["Subject"], mail["Message-ID"] = (
+        "w@example.net",
+        LIST,
+        f"one {number}",
+        f"<{time.time()}.{number}@example.net>",
+    )
     mail.set_content("Who has the long ladder?\n" * 100)
     with smtplib.SMTP("127.0.0.1", port) as connection:
         connection.send_message(mail)
@@ -216,8 +263,15 @@ def idle(options: argparse.Namespace) -> None:
                 straight.append((time.perf_counter() - begin) * 1000)
             times.sort()
             straight.sort()
-            note("one post on an idle system", times[15], "ms (median of 30)", "the same post straight into the sink, ms", straight[15],
-                 worst=round(times[-1], 2), commit=commit())
+            note(
+                "one post on an idle system",
+                times[15],
+                "ms (median of 30)",
+                "the same post straight into the sink, ms",
+                straight[15],
+                worst=round(times[-1], 2),
+                commit=commit(),
+            )
 
 
 def sink_messages(port: int) -> int:
@@ -246,9 +300,17 @@ def fan_out(options: argparse.Namespace) -> None:
             used, memory = service.cpu() - before, service.memory()
             counted = sink.stop()
             agree(counted["recipients"], service.states()["sent"])
-            note(f"fan-out to {options.recipients}, {kind}", options.recipients / counted["seconds"], "copies/s", "smtplib, one connection", beside,
-                 seconds_until_recorded=round(end - begin, 2), cpu_s_per_1000=round(used / options.recipients * 1000, 4), rss_mb=round(memory),
-                 commit=commit())
+            note(
+                f"fan-out to {options.recipients}, {kind}",
+                options.recipients / counted["seconds"],
+                "copies/s",
+                "smtplib, one connection",
+                beside,
+                seconds_until_recorded=round(end - begin, 2),
+                cpu_s_per_1000=round(used / options.recipients * 1000, 4),
+                rss_mb=round(memory),
+                commit=commit(),
+            )
 
 
 def main() -> None:

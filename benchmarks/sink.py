@@ -56,23 +56,23 @@ class Sink(asyncio.Protocol):
         if self.chunk >= 0:
             if len(self.buffer) < self.chunk:
                 return False
-            self.accept(bytes(self.buffer[:self.chunk]), replies)
-            del self.buffer[:self.chunk]
+            self.accept(bytes(self.buffer[: self.chunk]), replies)
+            del self.buffer[: self.chunk]
             self.chunk = -1
             return True
         if self.in_data:
             end = self.buffer.find(b"\r\n.\r\n")
             if end < 0:
                 return False
-            self.accept(bytes(self.buffer[:end + 2]), replies)
-            del self.buffer[:end + 5]
+            self.accept(bytes(self.buffer[: end + 2]), replies)
+            del self.buffer[: end + 5]
             self.in_data = False
             return True
         end = self.buffer.find(b"\n")
         if end < 0:
             return False
         line = bytes(self.buffer[:end]).rstrip()
-        del self.buffer[:end + 1]
+        del self.buffer[: end + 1]
         self.command(line, replies)
         return True
 
@@ -82,9 +82,11 @@ class Sink(asyncio.Protocol):
             offers = [b"8BITMIME", b"SMTPUTF8"]
             offers += [] if self.options.no_pipelining else [b"PIPELINING"]
             offers += [b"CHUNKING"] if self.options.chunking else []
-            replies.append(b"250-sink\r\n" + b"".join(b"250-" + o + b"\r\n" for o in offers[:-1]) + b"250 " + offers[-1] + b"\r\n")
+            replies.append(
+                b"250-sink\r\n" + b"".join(b"250-" + o + b"\r\n" for o in offers[:-1]) + b"250 " + offers[-1] + b"\r\n"
+            )
         elif verb == b"RCPT":
-            self.recipients.append(line[line.find(b"<") + 1:line.find(b">")])
+            self.recipients.append(line[line.find(b"<") + 1 : line.find(b">")])
             replies.append(b"250 2.1.5 Ok\r\n")
         elif verb == b"DATA":
             self.in_data = True
@@ -122,7 +124,7 @@ async def main() -> None:
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--pairs")
     options = parser.parse_args()
-    pairs = open(options.pairs, "wb") if options.pairs else None  # noqa: SIM115 - open as long as the process
+    pairs = open(options.pairs, "wb") if options.pairs else None  # noqa: SIM115, ASYNC230 - open as long as the process
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Sink(options, pairs), "127.0.0.1", options.port, backlog=500)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -131,8 +133,15 @@ async def main() -> None:
     await ended.wait()
     if pairs is not None:
         pairs.close()
-    json.dump({"messages": Counts.messages, "recipients": Counts.recipients, "octets": Counts.octets,
-               "seconds": round(Counts.last - Counts.first, 4)}, sys.stdout)
+    json.dump(
+        {
+            "messages": Counts.messages,
+            "recipients": Counts.recipients,
+            "octets": Counts.octets,
+            "seconds": round(Counts.last - Counts.first, 4),
+        },
+        sys.stdout,
+    )
     print(flush=True)
 
 

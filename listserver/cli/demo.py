@@ -20,10 +20,10 @@ from typing import Annotated, Any
 
 import typer
 
-from listserver import server
+from listserver import maillog, server
 from listserver.cli import show, story
 from listserver.cli.story import Said
-from listserver.config import Settings
+from listserver.config import load_settings
 from listserver.errors import ListserverError
 from listserver.flows import conversations, digest, membership
 from listserver.store import outbox, posts
@@ -53,7 +53,7 @@ class Stage:
 
     async def open(self) -> None:
         """Start a service of our own in a folder of its own."""
-        settings = Settings(
+        settings = load_settings(
             data_dir=self.folder / "data",
             smtp_listen="127.0.0.1:0",
             lmtp_listen="",
@@ -66,7 +66,7 @@ class Stage:
             secret_key="",
             trusted_peers="127.0.0.0/8",
             _env_file=None,
-        )  # type: ignore[call-arg,arg-type]
+        )
         self.service = server.Service(settings, ("smtp", "deliver"), clock=self.clock)
         await self.service.start()
         self.port = int(self.service.doors.addresses[0].port)
@@ -128,7 +128,7 @@ class Stage:
         await self._reply(who, question, "\n")
 
     async def _answer_digest(self) -> None:
-        name, address = story.PEOPLE[story.DIGEST_READER]
+        address = story.PEOPLE[story.DIGEST_READER][1]
         received = self.newest_mail_to(address)
         text = received.get_content()
         with self.service.site.database.read() as connection:
@@ -197,6 +197,7 @@ def demo(keep: Annotated[bool, typer.Option("--keep", help="Leave it running aft
 
 
 async def _run(folder: Path, *, keep: bool) -> None:
+    maillog.configure("text", "info" if keep else "warning")
     stage = Stage(folder)
     await stage.open()
     try:
@@ -204,7 +205,7 @@ async def _run(folder: Path, *, keep: bool) -> None:
         await stage.play(screen.step)
         screen.conversations(stage.threads())
         screen.mails(stage.mails())
-        screen.digest(_digest_of(stage))
+        screen.digest(digest_of(stage))
         screen.ending(stage.port if keep else None, folder)
         if keep:
             await asyncio.Event().wait()
@@ -212,6 +213,7 @@ async def _run(folder: Path, *, keep: bool) -> None:
         await stage.service.stop()
 
 
-def _digest_of(stage: Stage) -> Any:
+def digest_of(stage: Stage) -> Any:
+    """The digest that its reader got."""
     address = story.PEOPLE[story.DIGEST_READER][1]
     return next(mail for mail in stage.mails() if mail["Delivered-To"] == address and str(mail["Message-ID"]).startswith("<d-"))

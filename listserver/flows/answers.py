@@ -47,9 +47,11 @@ def find(connection: Connection, site: Site, alist: MailingList, mail: NewMail, 
 def _by_reply_token(connection: Connection, alist: MailingList, mail: NewMail, prepared: Prepared) -> Answered:
     post = posts.by_token(connection, alist.id, mail.token)
     subject = prepared.parsed.subject
-    if post is not None and subject and not is_reply_subject(subject) and base_subject(subject).casefold() != post.base_subject:
-        if "\n>" not in f"\n{read_body(prepared.raw, prepared.header).text}":
-            return Answered()  # an address book remembered the address: a new conversation
+    remembered = (
+        post is not None and subject and not is_reply_subject(subject) and base_subject(subject).casefold() != post.base_subject
+    )
+    if remembered and "\n>" not in f"\n{read_body(prepared.raw, prepared.header).text}":
+        return Answered()  # an address book remembered the address: a new conversation
     return Answered(post)
 
 

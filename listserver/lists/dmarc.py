@@ -49,7 +49,7 @@ def read_signatures(header: Header) -> tuple[SignatureFacts, ...]:
     """The DKIM-Signature fields of a mail (RFC 6376 §3.5), at most eight; what cannot be read is left out."""
     found = []
     for body in header.all("dkim-signature")[:_MOST_SIGNATURES]:
-        tags = {name: value for name, value in _TAG.findall(unfold(body, 8192))}
+        tags = dict(_TAG.findall(unfold(body, 8192)))
         names = tuple(name.strip().lower() for name in tags.get("h", "").split(":") if name.strip())
         if not names or not tags.get("d"):
             continue

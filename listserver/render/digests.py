@@ -128,14 +128,11 @@ def _lettered(index: int, conversation: DigestConversation, positions: dict[int,
     count = len(conversation.posts)
     question = conversation.is_new and count == 1 and conversation.posts[0].text.rstrip().endswith("?")
     asked = count == 1 and conversation.total == 1 and ("?" in conversation.title or question)
-    if conversation.is_new:
-        words = f"new, {where}" if count == 1 else f"new, {_plural(count, 'post')}, {where}"
-    else:
-        words = f"{count} new, {where}"
+    how_many = "new, " + (f"{_plural(count, 'post')}, " if count > 1 else "") if conversation.is_new else f"{count} new, "
     return {
         "letter": letters,
         "title": conversation.title,
-        "words": words + (", question without an answer yet" if asked else ""),
+        "words": how_many + where + (", question without an answer yet" if asked else ""),
         "head": _conversation_head(conversation),
         "posts": conversation.posts,
     }

@@ -71,7 +71,7 @@ def add(
     Somebody who left comes back with the settings of before and the same number; whoever is a member already keeps theirs
     and is not in the result.
     """
-    known: dict[str, Row[Any]] = {}
+    known: dict[str, Any] = {}
     for start in range(0, len(addresses), 500):
         keys = [key for _shown, key, _name in addresses[start : start + 500]]
         for known_row in connection.execute(

@@ -36,8 +36,19 @@ class FixedClock:
 def settings_for(folder: Path, **more: Any) -> Settings:
     """Settings that no environment disturbs."""
     values: dict[str, Any] = {
-        "data_dir": folder / "data", "smtp_listen": "127.0.0.1:0", "lmtp_listen": "", "hostname": "lists.example.org", "authentication": "accept",
-        "web_listen": "", "web_url": "https://lists.example.org", "database_url": "", "relay": "", "secret_key": "x" * 32, "_env_file": None, **more}
+        "data_dir": folder / "data",
+        "smtp_listen": "127.0.0.1:0",
+        "lmtp_listen": "",
+        "hostname": "lists.example.org",
+        "authentication": "accept",
+        "web_listen": "",
+        "web_url": "https://lists.example.org",
+        "database_url": "",
+        "relay": "",
+        "secret_key": "x" * 32,
+        "_env_file": None,
+        **more,
+    }
     return Settings(**values)
 
 
@@ -64,9 +75,13 @@ class Community:
 
     def join(self, *addresses: str, **options: str) -> None:
         """Make members at once."""
-        membership.add_members(self.site, self.alist(), [(a, a.partition("@")[0].title()) for a in addresses], options, welcome=False)
+        membership.add_members(
+            self.site, self.alist(), [(a, a.partition("@")[0].title()) for a in addresses], options, welcome=False
+        )
 
-    async def write(self, sender: str, to: str = LIST, subject: str = "The long ladder", text: str = "Who has it?\n", **fields: str) -> str:
+    async def write(
+        self, sender: str, to: str = LIST, subject: str = "The long ladder", text: str = "Who has it?\n", **fields: str
+    ) -> str:
         """Send one mail through SMTP, wait until it is worked, and return its Message-ID."""
         self._count += 1
         message = EmailMessage(policy=policy.SMTP)
@@ -80,6 +95,7 @@ class Community:
 
     async def send(self, sender: str, to: str | list[str], raw: bytes) -> None:
         """Send bytes through SMTP, and wait until they are worked."""
+
         def hand_over() -> None:
             client = smtplib.LMTP if self.protocol == "lmtp" else smtplib.SMTP
             with client("127.0.0.1", self.port(), timeout=20) as connection:
@@ -100,7 +116,9 @@ class Community:
 
     def mails_to(self, address: str) -> list[EmailMessage]:
         """Every mail that left for somebody, in order."""
-        return [message_from_bytes(c.head + c.body.raw, policy=policy.default) for c in self.transport.sent if c.recipient == address]
+        return [
+            message_from_bytes(c.head + c.body.raw, policy=policy.default) for c in self.transport.sent if c.recipient == address
+        ]
 
     def threads(self) -> list[dict[str, Any]]:
         with self.site.database.read() as connection:
@@ -111,16 +129,22 @@ class Community:
 
 
 @contextlib.asynccontextmanager
-async def community(folder: Path, *, parts: tuple[str, ...] = ("smtp", "lmtp", "deliver"), options: dict[str, str] | None = None,
-                    **settings: Any) -> AsyncIterator[Community]:
+async def community(
+    folder: Path, *, parts: tuple[str, ...] = ("smtp", "lmtp", "deliver"), options: dict[str, str] | None = None, **settings: Any
+) -> AsyncIterator[Community]:
     """A community with ruth as its owner."""
     transport, clock = RecordingTransport(), FixedClock()
     service = Service(settings_for(folder, **settings), parts, clock=clock, transport=transport)
     await service.start()
     try:
         one = Community(service, transport, clock)
-        await asyncio.to_thread(membership.create_list, service.site, LIST, {"name": "Hartley Vale Tool Share", "short_name": "Tool Share",
-                                                                            **(options or {})}, ["ruth@example.net"])
+        await asyncio.to_thread(
+            membership.create_list,
+            service.site,
+            LIST,
+            {"name": "Hartley Vale Tool Share", "short_name": "Tool Share", **(options or {})},
+            ["ruth@example.net"],
+        )
         yield one
     finally:
         await service.stop()

@@ -44,12 +44,20 @@ async def test_replies_stand_under_what_they_answer(tmp_path: Path, where: dict[
     async with community(tmp_path, **where) as one:
         one.join("gwen@example.net", "tom@example.net")
         first = await one.write("gwen@example.net", Message_ID="<first@example.net>")
-        await one.write("tom@example.net", subject="Re: The long ladder", In_Reply_To="<late@example.net>", References=f"{first} <late@example.net>",
-                        Message_ID="<child@example.net>")
+        await one.write(
+            "tom@example.net",
+            subject="Re: The long ladder",
+            In_Reply_To="<late@example.net>",
+            References=f"{first} <late@example.net>",
+            Message_ID="<child@example.net>",
+        )
         await one.write("ruth@example.net", subject="Re: The long ladder", In_Reply_To=first, Message_ID="<late@example.net>")
         (thread,) = one.threads()
         assert [(p["message_id"], p["parent"], p["depth"]) for p in thread["posts"]] == [
-            (first, None, 0), ("<late@example.net>", first, 1), ("<child@example.net>", "<late@example.net>", 2)]
+            (first, None, 0),
+            ("<late@example.net>", first, 1),
+            ("<child@example.net>", "<late@example.net>", 2),
+        ]
         assert "came later" in thread["posts"][2]["evidence"]["detail"]
         assert one.check()["ok"]
 
@@ -71,7 +79,10 @@ async def test_a_circle_is_refused(tmp_path: Path, where: dict[str, str]) -> Non
         await one.write("ruth@example.net", In_Reply_To="<b@example.net>", Message_ID="<a@example.net>")
         await one.write("ruth@example.net", In_Reply_To="<a@example.net>", Message_ID="<b@example.net>")
         (thread,) = one.threads()
-        assert [(p["message_id"], p["parent"]) for p in thread["posts"]] == [("<a@example.net>", None), ("<b@example.net>", "<a@example.net>")]
+        assert [(p["message_id"], p["parent"]) for p in thread["posts"]] == [
+            ("<a@example.net>", None),
+            ("<b@example.net>", "<a@example.net>"),
+        ]
         with one.site.database.read() as connection:
             assert any("circle" in s for s in explain(connection, one.alist().id, "<a@example.net>")["sentences"])
 
@@ -80,7 +91,9 @@ async def test_the_same_mail_twice_is_posted_once(tmp_path: Path, where: dict[st
     """A sender's retry is harmless; another text under the same Message-ID is a second post, flagged."""
     async with community(tmp_path, **where) as one:
         for text in ("Who has it?\n", "Who has it?\n", "Something else.\n"):
-            await one.write("ruth@example.net", text=text, Message_ID="<same@example.net>", Date="Mon, 02 Mar 2026 08:00:00 +0000")
+            await one.write(
+                "ruth@example.net", text=text, Message_ID="<same@example.net>", Date="Mon, 02 Mar 2026 08:00:00 +0000"
+            )
         checked = one.check()
         assert (checked["states"]["posted"], checked["states"]["duplicate"]) == (2, 1)
         with one.site.database.read() as connection:
@@ -95,7 +108,9 @@ async def test_joining_by_mail_is_confirmed_by_reply(tmp_path: Path, where: dict
         assert question["Subject"] == "Please confirm: join Hartley Vale Tool Share?"
         assert "ana@example.com" not in [m["Delivered-To"] for m in one.mails_to("ana@example.com")]
         address = question["Reply-To"].addresses[0].addr_spec
-        await one.write("ana@example.com", to=address, subject=f"Re: {question['Subject']}", text="\n> To join, just reply to this email.\n")
+        await one.write(
+            "ana@example.com", to=address, subject=f"Re: {question['Subject']}", text="\n> To join, just reply to this email.\n"
+        )
         assert [m["Subject"] for m in one.mails_to("ana@example.com")][1:] == ["Welcome to Hartley Vale Tool Share"]
         await one.write("ruth@example.net")
         assert one.mails_to("ana@example.com")[-1]["Subject"] == "The long ladder"
@@ -133,7 +148,10 @@ async def test_the_unsubscribe_field_works_from_any_address(tmp_path: Path, wher
         address = field.split("mailto:")[1].split("?")[0]
         await one.write("someone.else@example.com", to=address, subject="leave", text="\n")
         await one.write("ruth@example.net", subject="Another")
-        assert [m["Subject"] for m in one.mails_to("gwen@example.net")] == ["The long ladder", "You have left Hartley Vale Tool Share"]
+        assert [m["Subject"] for m in one.mails_to("gwen@example.net")] == [
+            "The long ladder",
+            "You have left Hartley Vale Tool Share",
+        ]
 
 
 async def test_a_held_post_waits_and_is_posted_when_approved(tmp_path: Path, where: dict[str, str]) -> None:
@@ -181,10 +199,12 @@ async def test_automatic_mail_is_neither_posted_nor_answered(tmp_path: Path, whe
 
 async def test_a_delivery_report_is_recognised_as_ours(tmp_path: Path, where: dict[str, str]) -> None:
     """A report to a return-path of ours is stored for its member; one to a forged return-path counts for nothing."""
-    report = (b"From: MAILER-DAEMON@example.com\r\nTo: x\r\nSubject: Undelivered\r\nMIME-Version: 1.0\r\n"
-              b'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n--b\r\n\r\nSorry.\r\n--b\r\n'
-              b"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.com\r\n\r\n"
-              b"Final-Recipient: rfc822; gwen@example.net\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n")
+    report = (
+        b"From: MAILER-DAEMON@example.com\r\nTo: x\r\nSubject: Undelivered\r\nMIME-Version: 1.0\r\n"
+        b'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n--b\r\n\r\nSorry.\r\n--b\r\n'
+        b"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.com\r\n\r\n"
+        b"Final-Recipient: rfc822; gwen@example.net\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
+    )
     async with community(tmp_path, **where) as one:
         one.join("gwen@example.net")
         await one.write("ruth@example.net")
@@ -246,7 +266,9 @@ async def test_an_answer_to_a_digest_lands_under_its_post(tmp_path: Path, where:
         line = next(line for line in received.get_content().splitlines() if line.startswith("Answer #1:"))
         by_address = await one.write("dilys@example.com", to=line.split(": ")[1], subject="Re: Ladder", text="I have it.\n")
         reply_to = received["Reply-To"].addresses[0].addr_spec
-        by_number = await one.write("dilys@example.com", to=reply_to, subject=f"Re: {received['Subject']}", text="#2\nOpen a window.\n")
+        by_number = await one.write(
+            "dilys@example.com", to=reply_to, subject=f"Re: {received['Subject']}", text="#2\nOpen a window.\n"
+        )
         unclear = await one.write("dilys@example.com", to=reply_to, subject=f"Re: {received['Subject']}", text="Quite so.\n")
         parents = {p["message_id"]: p["parent"] for t in one.threads() for p in t["posts"]}
         assert (parents[by_address], parents[by_number]) == (first, second)
@@ -254,7 +276,9 @@ async def test_an_answer_to_a_digest_lands_under_its_post(tmp_path: Path, where:
         assert one.check()["states"]["held"] == 1
 
 
-async def test_strangers_are_refused_in_the_dialogue_only_when_they_come_from_outside(tmp_path: Path, where: dict[str, str]) -> None:
+async def test_strangers_are_refused_in_the_dialogue_only_when_they_come_from_outside(
+    tmp_path: Path, where: dict[str, str]
+) -> None:
     """To an outside peer the refusal is a 550; from our own mail server the same mail is held without an answer."""
     async with community(tmp_path / "outside", authentication="off", trusted_peers="", **where) as one:
         with pytest.raises(smtplib.SMTPResponseException) as refused:

@@ -9,9 +9,37 @@ import pytest
 
 ROOT = Path(__file__).parents[2] / "listserver"
 STAIRWELL = {"config", "errors", "maillog", "metrics"}
-FLOORS = {"mail": 1, "lists": 2, "store": 3, "render": 3, "authentication": 3, "flows": 4, "smtp": 5, "transport": 5, "web": 5, "cli": 5,
-          "scheduler": 5, "intake": 5, "server": 6, "__main__": 7}
-WORLD = {"socket", "sqlite3", "os", "time", "random", "secrets", "asyncio", "threading", "subprocess", "sqlalchemy", "sqlmodel", "ssl", "structlog"}
+FLOORS = {
+    "mail": 1,
+    "lists": 2,
+    "store": 3,
+    "render": 3,
+    "authentication": 3,
+    "flows": 4,
+    "smtp": 5,
+    "transport": 5,
+    "web": 5,
+    "cli": 5,
+    "scheduler": 5,
+    "intake": 5,
+    "server": 6,
+    "__main__": 7,
+}
+WORLD = {
+    "socket",
+    "sqlite3",
+    "os",
+    "time",
+    "random",
+    "secrets",
+    "asyncio",
+    "threading",
+    "subprocess",
+    "sqlalchemy",
+    "sqlmodel",
+    "ssl",
+    "structlog",
+}
 MODULES = sorted(path for path in ROOT.rglob("*.py") if "migrations" not in path.parts)
 
 
@@ -23,7 +51,12 @@ def _floor(module: str) -> str:
 def _imports(path: Path) -> list[tuple[str, int, bool]]:
     """Imported modules with their line, and whether the import stands inside a function."""
     tree = ast.parse(path.read_text())
-    inside = {id(node) for outer in ast.walk(tree) if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef) for node in ast.walk(outer)}
+    inside = {
+        id(node)
+        for outer in ast.walk(tree)
+        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(outer)
+    }
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -48,11 +81,18 @@ def test_imports_point_downward(path: Path) -> None:
         elif theirs in STAIRWELL:
             assert FLOORS[mine] >= 2, where
         elif mine != theirs and mine not in ("__init__",):
-            assert FLOORS[theirs] < FLOORS[mine] or (mine, theirs) in {("cli", "server"), ("scheduler", "transport"), ("scheduler", "intake")}, where
+            assert FLOORS[theirs] < FLOORS[mine] or (mine, theirs) in {
+                ("cli", "server"),
+                ("scheduler", "transport"),
+                ("scheduler", "intake"),
+            }, where
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.relative_to(ROOT).parts[0] in ("mail", "lists")],
-                         ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path",
+    [p for p in MODULES if p.relative_to(ROOT).parts[0] in ("mail", "lists")],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
 def test_the_lower_floors_touch_no_world(path: Path) -> None:
     """Floors 1 and 2 know no socket, database, environment, clock or random source."""
     for module, line, _inside in _imports(path):
@@ -64,8 +104,12 @@ def test_the_lower_floors_touch_no_world(path: Path) -> None:
 
 def test_no_import_inside_a_function_dodges_a_cycle() -> None:
     """Only the command line imports late, for its start-up time; nowhere else."""
-    late = [f"{path.relative_to(ROOT)}:{line} {module}" for path in MODULES for module, line, inside in _imports(path)
-            if inside and module.startswith("listserver")]
+    late = [
+        f"{path.relative_to(ROOT)}:{line} {module}"
+        for path in MODULES
+        for module, line, inside in _imports(path)
+        if inside and module.startswith("listserver")
+    ]
     assert late == []
 
 

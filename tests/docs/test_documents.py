@@ -29,9 +29,15 @@ def test_every_rfc_in_the_code_is_in_the_index() -> None:
     """Each RFC that a docstring cites is listed with its extent, and each module listed exists."""
     index = (ROOT / "docs" / "rfc-index.md").read_text()
     listed = {int(number) for number in re.findall(r"^\| (\d{3,4}) \|", index, re.M)}
-    cited = {int(number) for path in (ROOT / "listserver").rglob("*.py") for number in re.findall(r"RFC (\d{3,4})", path.read_text())}
-    cited |= {int(n) for path in (ROOT / "listserver").rglob("*.py") for group in re.findall(r"RFC \d{3,4}((?:, \d{4})+)", path.read_text())
-              for n in re.findall(r"\d{4}", group)}
+    cited = {
+        int(number) for path in (ROOT / "listserver").rglob("*.py") for number in re.findall(r"RFC (\d{3,4})", path.read_text())
+    }
+    cited |= {
+        int(n)
+        for path in (ROOT / "listserver").rglob("*.py")
+        for group in re.findall(r"RFC \d{3,4}((?:, \d{4})+)", path.read_text())
+        for n in re.findall(r"\d{4}", group)
+    }
     assert cited - listed == set()
     for module in re.findall(r"`([a-z_]+/[a-z_]+\.py)`", index):
         assert (ROOT / "listserver" / module).is_file(), module
@@ -44,7 +50,11 @@ def _commands(command: object, path: tuple[str, ...] = ()) -> list[tuple[tuple[s
     return [found for name, child in children.items() for found in _commands(child, (*path, name))]
 
 
-@pytest.mark.parametrize(("path", "command"), _commands(typer.main.get_command(app)), ids=lambda value: " ".join(value) if isinstance(value, tuple) else "")
+@pytest.mark.parametrize(
+    ("path", "command"),
+    _commands(typer.main.get_command(app)),
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
 def test_every_command_has_help_with_an_example(path: tuple[str, ...], command: object) -> None:
     """The help says what a command does and shows one real call of it."""
     text = " ".join((getattr(command, "help", "") or "").split())
@@ -57,15 +67,24 @@ def test_readme_links_lead_somewhere() -> None:
         assert (ROOT / target).exists(), target
 
 
-@pytest.mark.parametrize(("arguments", "status", "words"), [
-    (["list", "show", "nowhere"], 2, "there is no list nowhere"),
-    (["list", "create", "not an address"], 2, "is not an email address"),
-    (["held", "approve", "77"], 2, "held ls"),
-    (["nonsense"], 2, "nonsense"),
-    (["digest", "send", "--at", "tomorrow"], 2, "write it like"),
-])
-def test_bad_input_gets_one_line(arguments: list[str], status: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                 capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["list", "show", "nowhere"], 2, "there is no list nowhere"),
+        (["list", "create", "not an address"], 2, "is not an email address"),
+        (["held", "approve", "77"], 2, "held ls"),
+        (["nonsense"], 2, "nonsense"),
+        (["digest", "send", "--at", "tomorrow"], 2, "write it like"),
+    ],
+)
+def test_bad_input_gets_one_line(
+    arguments: list[str],
+    status: int,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """One line on standard error that says what to do, and exit 2."""
     monkeypatch.setenv("LISTSERVER_DATA_DIR", str(tmp_path))
     assert main(arguments) == status

@@ -170,7 +170,7 @@ class House:
 async def until(condition: Callable[[], bool]) -> None:
     """Let the loop turn until a state is reached that tells nobody of itself."""
     async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - there is no event for it
+        while not condition():
             await asyncio.sleep(0)
 
 
