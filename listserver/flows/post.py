@@ -99,7 +99,7 @@ def _facts(
     """Gather what the judges need; the member's row goes along."""
     parsed, belief, options = prepared.parsed, prepared.belief, alist.options
     key = parsed.author.address.key if parsed.author is not None else None
-    member: Any = members.find(connection, alist.id, key) if key is not None else None
+    member: Any = members.find_author(connection, alist.id, key) if key is not None else None
     on_list = member is not None and member.state in ("active", "paused", "suspended")
     signs = signs_of(site, prepared, reverse_path)
     now = site.now()

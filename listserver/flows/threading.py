@@ -122,4 +122,12 @@ def _values(candidate: Candidate) -> dict[str, object]:
 
 
 def _row(list_id: int, number: int, position: int, candidate: Candidate, *, chosen: bool, now: datetime) -> dict[str, object]:
-    return {"list_id": list_id, "post_number": number, "id": position, "chosen": chosen, "made_at": now, **_values(candidate)}
+    return {
+        "list_id": list_id,
+        "post_number": number,
+        "id": position,
+        "chosen": chosen,
+        "made_at": now,
+        "undone_at": None,
+        **_values(candidate),
+    }

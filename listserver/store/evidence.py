@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 from sqlmodel import col
 
+from listserver.store.hot import HotStatement, insert
 from listserver.store.tables import Awaited, Evidence, Post, table_of
 
 _E: Any = table_of(Evidence)
@@ -19,10 +20,10 @@ _A: Any = table_of(Awaited)
 def add(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
     """Keep pieces of evidence."""
     if rows:
-        connection.execute(_ADD, rows)
+        _ADD.run_many(connection, rows)
 
 
-_ADD = sa.insert(Evidence)
+_ADD = insert(_E)
 
 
 def of_post(connection: Connection, list_id: int, number: int) -> list[Row[Any]]:
@@ -51,34 +52,42 @@ def choose_anew(connection: Connection, list_id: int, number: int, row: Mapping[
         .values(chosen=False, undone_at=now)
     )
     last = connection.execute(sa.select(sa.func.max(_E.c.id)).where(_E.c.list_id == list_id, _E.c.post_number == number)).scalar()
-    connection.execute(
-        _ADD, {**row, "list_id": list_id, "post_number": number, "id": (last or 0) + 1, "chosen": True, "made_at": now}
+    _ADD.run(
+        connection,
+        {
+            "undone_at": None,
+            **row, "list_id": list_id, "post_number": number, "id": (last or 0) + 1, "chosen": True, "made_at": now,
+        },
     )
 
 
 def note(connection: Connection, list_id: int, number: int, row: Mapping[str, object], now: datetime) -> None:
     """Add a piece of evidence that was not followed, such as a refused cycle."""
     last = connection.execute(sa.select(sa.func.max(_E.c.id)).where(_E.c.list_id == list_id, _E.c.post_number == number)).scalar()
-    connection.execute(
-        _ADD, {**row, "list_id": list_id, "post_number": number, "id": (last or 0) + 1, "chosen": False, "made_at": now}
+    _ADD.run(
+        connection,
+        {
+            "undone_at": None,
+            **row, "list_id": list_id, "post_number": number, "id": (last or 0) + 1, "chosen": False, "made_at": now,
+        },
     )
 
 
 def await_ids(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
     """Note Message-IDs that a post named and that we do not hold."""
     if rows:
-        connection.execute(_AWAIT, rows)
+        _AWAIT.run_many(connection, rows)
 
 
-_AWAIT = sa.insert(Awaited)
+_AWAIT = insert(_A)
 
 
 def awaiting(connection: Connection, list_id: int, message_id: str) -> list[Row[Any]]:
     """Posts that named this Message-ID before it came."""
-    return list(connection.execute(_AWAITING, {"l": list_id, "m": message_id}))
+    return list(_AWAITING.run(connection, {"l": list_id, "m": message_id}))
 
 
-_AWAITING = (
+_AWAITING = HotStatement(
     sa.select(_A).where(_A.c.list_id == sa.bindparam("l"), _A.c.message_id == sa.bindparam("m")).order_by(_A.c.post_number)
 )
 

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Row
 from sqlmodel import col
 
 from listserver.store.clean import clean_text
+from listserver.store.hot import HotStatement, insert
 from listserver.store.tables import Incoming, IncomingState, Original, table_of
 
 
@@ -39,9 +40,9 @@ def add(connection: Connection, raw: bytes, mails: Sequence[NewMail]) -> None:
     for mail in mails:
         if mail.original_id not in kept:
             kept.add(mail.original_id)
-            connection.execute(_ADD_ORIGINAL, {"list_id": mail.list_id, "id": mail.original_id, "raw": raw})
-    connection.execute(
-        _ADD,
+            _ADD_ORIGINAL.run(connection, {"list_id": mail.list_id, "id": mail.original_id, "raw": raw})
+    _ADD.run_many(
+        connection,
         [
             {
                 "list_id": m.list_id,
@@ -59,39 +60,39 @@ def add(connection: Connection, raw: bytes, mails: Sequence[NewMail]) -> None:
                 "state": "in_flight",
                 "attempts": 0,
                 "detail": "",
+                "post_number": None,
             }
             for m in mails
         ],
     )
 
 
-_ADD_ORIGINAL = sa.insert(Original)
-_ADD = sa.insert(Incoming)
+_ADD_ORIGINAL = insert(table_of(Original))
+_ADD = insert(table_of(Incoming))
 
 
 def add_original(connection: Connection, list_id: int, original_id: int, raw: bytes) -> None:
     """Keep bytes that we wrote ourselves or imported."""
-    connection.execute(_ADD_ORIGINAL, {"list_id": list_id, "id": original_id, "raw": raw})
+    _ADD_ORIGINAL.run(connection, {"list_id": list_id, "id": original_id, "raw": raw})
 
 
 def finish(
     connection: Connection, list_id: int, incoming_id: int, state: IncomingState, detail: str = "", post_number: int | None = None
 ) -> bool:
     """Record the state in which a mail ended; False when it had ended already (a restart raced with us)."""
-    result = connection.execute(
-        _FINISH, {"l": list_id, "i": incoming_id, "state": state.value, "detail": clean_text(detail, 500), "post": post_number}
-    )
-    return result.rowcount == 1
+    values = {"l": list_id, "i": incoming_id, "to": state.value, "why": clean_text(detail, 500), "post": post_number}
+    return _FINISH.run(connection, values).rowcount == 1
 
 
-_FINISH = (
-    sa.update(Incoming)
+_I = table_of(Incoming)
+_FINISH = HotStatement(
+    sa.update(_I)
     .where(
-        col(Incoming.list_id) == sa.bindparam("l"),
-        col(Incoming.id) == sa.bindparam("i"),
-        col(Incoming.state).in_(("in_flight", "held", "asked")),
+        _I.c.list_id == sa.bindparam("l"),
+        _I.c.id == sa.bindparam("i"),
+        sa.or_(_I.c.state == "in_flight", _I.c.state == "held", _I.c.state == "asked"),
     )
-    .values(state=sa.bindparam("state"), detail=sa.bindparam("detail"), post_number=sa.bindparam("post"))
+    .values(state=sa.bindparam("to"), detail=sa.bindparam("why"), post_number=sa.bindparam("post"))
 )
 
 

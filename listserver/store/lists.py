@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from listserver.errors import Conflict, NotFound
 from listserver.lists.model import ListOptions, MailingList
+from listserver.store.hot import HotStatement
 from listserver.store.tables import (
     Answered,
     Awaited,
@@ -28,6 +29,7 @@ from listserver.store.tables import (
     Post,
     Question,
     Report,
+    table_of,
 )
 
 _PER_LIST: tuple[Any, ...] = (
@@ -115,17 +117,13 @@ def next_post(connection: Connection, list_id: int) -> int:
 
     The lock is what lets a digest cut by number: a post with a smaller number can never commit later.
     """
-    return (
-        int(
-            connection.execute(
-                sa.update(MailingListRow)
-                .where(col(MailingListRow.id) == list_id)
-                .values(next_post=MailingListRow.next_post + 1)
-                .returning(col(MailingListRow.next_post))
-            ).scalar_one()
-        )
-        - 1
-    )
+    return int(_NEXT_POST.run(connection, {"l": list_id}).scalar_one()) - 1
+
+
+_L = table_of(MailingListRow)
+_NEXT_POST = HotStatement(
+    sa.update(_L).where(_L.c.id == sa.bindparam("l")).values(next_post=_L.c.next_post + 1).returning(_L.c.next_post)
+)
 
 
 def last_post(connection: Connection, list_id: int) -> int:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection, Row
 from sqlmodel import col
 
 from listserver.store.clean import clean_text
+from listserver.store.hot import HotStatement, insert
 from listserver.store.tables import Delivery, DeliveryState, MemberRow, Outgoing, OutgoingKind, table_of
 
 _TURN = 1000  # microseconds between the turns of two recipients of one mail
@@ -65,8 +66,8 @@ def add(
     reason: str = "",
 ) -> None:
     """Put one mail into the outbox; its recipients follow."""
-    connection.execute(
-        _ADD,
+    _ADD.run(
+        connection,
         {
             "list_id": list_id,
             "id": outgoing_id,
@@ -81,13 +82,13 @@ def add(
     )
 
 
-_ADD = sa.insert(Outgoing)
+_ADD = insert(table_of(Outgoing))
 
 
 def add_recipient(connection: Connection, list_id: int, outgoing_id: int, member_id: int, address: str, now: datetime) -> None:
     """Add one recipient; member number 0 is somebody who is no member."""
-    connection.execute(
-        _ADD_ONE,
+    _ADD_ONE.run(
+        connection,
         {
             "list_id": list_id,
             "outgoing_id": outgoing_id,
@@ -102,7 +103,7 @@ def add_recipient(connection: Connection, list_id: int, outgoing_id: int, member
     )
 
 
-_ADD_ONE = sa.insert(Delivery)
+_ADD_ONE = insert(_D)
 
 
 def snapshot(
@@ -120,7 +121,6 @@ def snapshot(
     `own_copies` is the list's choice for authors who made none of their own; `skip` are address keys that already
     stand in To or Cc, where the list leaves those out.
     """
-    statement = _SNAPSHOT_SKIP if skip else _SNAPSHOT
     values: dict[str, object] = {
         "l": list_id,
         "o": outgoing_id,
@@ -129,8 +129,8 @@ def snapshot(
         "own": "yes" if own_copies else "no",
     }
     if skip:
-        values["skip"] = list(skip)
-    return connection.execute(statement, values).rowcount
+        return connection.execute(_SNAPSHOT_SKIP, {**values, "skip": list(skip)}).rowcount
+    return _SNAPSHOT.run(connection, values).rowcount
 
 
 def _snapshot_statement(*, skip: bool) -> sa.Insert:
@@ -159,7 +159,7 @@ def _snapshot_statement(*, skip: bool) -> sa.Insert:
     return sa.insert(_D).from_select(columns, chosen)
 
 
-_SNAPSHOT = _snapshot_statement(skip=False)
+_SNAPSHOT = HotStatement(_snapshot_statement(skip=False))
 _SNAPSHOT_SKIP = _snapshot_statement(skip=True)
 
 
@@ -167,9 +167,9 @@ def claim(connection: Connection, now: datetime, limit: int, lease: timedelta) -
     """Take up to `limit` rows whose turn has come: first retries that are due, then the queue in order of turns."""
     moment = microseconds(now)
     end = moment + int(lease.total_seconds() * 1_000_000)
-    rows = list(connection.execute(_CLAIM_DUE, {"now": moment, "until": end, "n": max(1, limit // 4)}))
-    rows += connection.execute(_CLAIM_QUEUED, {"until": end, "n": limit - len(rows)}).all()
-    return [Claim(*row) for row in rows]
+    rows = list(_CLAIM_DUE.run(connection, {"now": moment, "until": end, "n": max(1, limit // 4)}))
+    rows += _CLAIM_QUEUED.run(connection, {"until": end, "n": limit - len(rows)}).all()
+    return [Claim(*tuple(row)) for row in rows]
 
 
 def _claim_statement(condition: sa.ColumnElement[bool]) -> sa.Update:
@@ -188,8 +188,12 @@ def _claim_statement(condition: sa.ColumnElement[bool]) -> sa.Update:
     )
 
 
-_CLAIM_QUEUED = _claim_statement(_D.c.state == "queued")
-_CLAIM_DUE = _claim_statement(_D.c.state.in_(("retry", "ambiguous")) & (_D.c.due <= sa.bindparam("now")))
+_CLAIM_QUEUED = HotStatement(_claim_statement(_D.c.state == "queued"))
+_CLAIM_DUE = HotStatement(
+    _claim_statement(
+        sa.or_(_D.c.state == "retry", _D.c.state == "ambiguous") & (_D.c.due <= sa.bindparam("now", type_=sa.BigInteger))
+    )
+)
 
 
 def settle(connection: Connection, settled: Iterable[Settled]) -> int:
@@ -206,10 +210,10 @@ def settle(connection: Connection, settled: Iterable[Settled]) -> int:
         }
         for s in settled
     ]
-    return connection.execute(_SETTLE, rows).rowcount if rows else 0
+    return _SETTLE.run_many(connection, rows) if rows else 0
 
 
-_SETTLE = (
+_SETTLE = HotStatement(
     sa.update(_D)
     .where(
         _D.c.list_id == sa.bindparam("l"),

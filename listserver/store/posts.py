@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from listserver.errors import NotFound
+from listserver.store.hot import HotLookup, insert
 from listserver.store.tables import Post, table_of
 
 _P: Any = table_of(Post)
@@ -17,24 +18,21 @@ _P: Any = table_of(Post)
 
 def add(connection: Connection, values: Mapping[str, object]) -> None:
     """Store one post; its number was taken under the list's lock."""
-    connection.execute(_ADD, values)
+    _ADD.run(connection, values)
 
 
-_ADD = sa.insert(Post)
+_ADD = insert(_P)
 
 
 def by_message_ids(connection: Connection, list_id: int, message_ids: Iterable[str]) -> list[Row[Any]]:
     """Posts of one list that carry any of these Message-IDs, oldest first."""
-    wanted = list(message_ids)
-    if not wanted:
-        return []
-    return list(connection.execute(_BY_IDS, {"l": list_id, "ids": wanted}))
+    return sorted(_BY_IDS.run(connection, message_ids, {"l": list_id}), key=lambda row: row.number)
 
 
-_BY_IDS = (
-    sa.select(_P.c.number, _P.c.message_id, _P.c.conversation, _P.c.parent, _P.c.content_hash, _P.c.date, _P.c.author_address)
-    .where(_P.c.list_id == sa.bindparam("l"), _P.c.message_id.in_(sa.bindparam("ids", expanding=True)))
-    .order_by(_P.c.number)
+_BY_IDS = HotLookup(
+    lambda ids: sa.select(_P.c.number, _P.c.message_id, _P.c.conversation, _P.c.content_hash).where(
+        _P.c.list_id == sa.bindparam("l"), sa.or_(*[_P.c.message_id == each for each in ids])
+    )
 )
 
 
