@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 
 import dkim
 import pytest
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -66,6 +69,19 @@ def holds(raw: bytes, bits: int = 1024) -> bool:
     return bool(dkim.verify(raw, dnsfunc=lambda _name, timeout=5: key(bits)[1]))
 
 
+def signed_digest(raw: bytes, names: str, canonicalize: tuple[bytes, bytes]) -> bytes:
+    """What an Ed25519 signature signs (RFC 8463 §3): the hash of the signed fields and of the body.
+
+    dkimpy does this only where PyNaCl is installed, so its canonicalisation is used with the key of `cryptography`.
+    """
+    fields, body = dkim.rfc822_parse(raw)
+    policy = dkim.CanonicalizationPolicy.from_c_value(b"/".join(canonicalize))
+    found = dkim.select_headers(policy.canonicalize_headers(fields), [name.encode() for name in names.split()])
+    digest = hashlib.sha256(b"".join(name + b":" + value for name, value in found))
+    digest.update(hashlib.sha256(policy.canonicalize_body(body)).digest())
+    return digest.digest()
+
+
 def the_list(**options: object) -> MailingList:
     """Tool Share, with these options."""
     chosen: dict[str, object] = {"name": "Hartley Vale Tool Share", "short_name": "Tool Share", "reply_to": "author", **options}
@@ -101,6 +117,21 @@ def test_a_list_that_edits_nothing_breaks_no_signature(canonicalize: tuple[bytes
     signed = sign(POST, names, canonicalize, bits)
 
     assert holds(copy_of(signed), bits)
+
+
+@pytest.mark.parametrize("names", [*SETS.values()], ids=[*SETS])
+@pytest.mark.parametrize("canonicalize", [(h, b) for h in (b"simple", b"relaxed") for b in (b"simple", b"relaxed")])
+def test_an_ed25519_signature_holds_too(canonicalize: tuple[bytes, bytes], names: str) -> None:
+    """What such a signature signs is the same before and after; a list that adds Reply-To is noticed."""
+    names = names.replace(" list-unsubscribe list-id precedence", "")
+    private = Ed25519PrivateKey.generate()
+    signature = private.sign(signed_digest(POST, names, canonicalize))
+
+    private.public_key().verify(signature, signed_digest(copy_of(POST), names, canonicalize))
+
+    if "reply-to" in names:
+        with pytest.raises(InvalidSignature):
+            private.public_key().verify(signature, signed_digest(copy_of(POST, the_list(reply_to="list")), names, canonicalize))
 
 
 @pytest.mark.parametrize("options", [{}, {"reply_to": "list"}, {"subject_prefix": "[Tools]"}, {"footer": "Be kind."}], ids=str)
