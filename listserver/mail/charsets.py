@@ -6,6 +6,8 @@ Only text codecs of real mail are allowed: Python's others (zlib, rot13, idna, u
 from __future__ import annotations
 
 import codecs
+import re
+from encodings.aliases import aliases
 from functools import lru_cache
 
 _ALLOWED = frozenset(
@@ -107,18 +109,31 @@ _ALIASES = {
 }
 
 
+_NOT_IN_NAME = re.compile(r"[^a-z0-9]+")
+
+
+def _plain_name(label: str) -> str:
+    return _NOT_IN_NAME.sub("_", label).strip("_")
+
+
+def _known_labels() -> dict[str, str]:
+    """Every label that we read, spelt plainly, with Python's name of its charset."""
+    modules = {aliases.get(_plain_name(name), _plain_name(name)): name for name in _ALLOWED}
+    labels = {alias: modules[module] for alias, module in aliases.items() if module in modules}
+    return {_plain_name(label): name for label, name in (labels | modules | {name: name for name in _ALLOWED}).items()}
+
+
+# Labels come from strangers: `codecs.lookup` would try to import each unknown one, and remember it for ever.
+_LABELS = _known_labels()
+
+
 @lru_cache(maxsize=512)
 def find_codec(label: str) -> str | None:
     """Python's name of a charset, or None when the label is not one we read."""
     label = label.strip().strip("\"'").lower()[:60]
     label = _ALIASES.get(label, label)
-    if not label or not label.isascii() or "\x00" in label:
-        return None
-    try:
-        name = codecs.lookup(label).name
-    except (LookupError, ValueError):
-        return None
-    return _WIDER.get(name, name) if name in _ALLOWED else None
+    name = _LABELS.get(_plain_name(label)) if label.isascii() else None
+    return None if name is None else _WIDER.get(name, name)
 
 
 def decode_bytes(data: bytes, label: str) -> str:
