@@ -1,42 +1,63 @@
-"""The readable text of a MIME tree: limits first, a stack instead of recursion, and no message is too broken to read.
+"""The readable text of a message: what a person would read in it, and a list of what else is there.
 
-Charsets by allow-list (`charsets`), transfer encodings forgivingly (RFC 2045), format=flowed joined (RFC 3676), HTML as
-text where there is no plain part; attachments are listed by name and size (RFC 2183, 2231) and never unpacked.
+Charsets by allow-list (`charsets`), transfer encodings forgivingly (`mime`), format=flowed joined (RFC 3676). HTML is
+turned into text only where no plain text says the same (RFC 2046 §5.1.4). Attachments are named and never unpacked.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass, field
-from urllib.parse import unquote_to_bytes
+from typing import NamedTuple
 
 from listserver.mail.charsets import decode_bytes
-from listserver.mail.headers import Header, decode_text, read_header, unfold
+from listserver.mail.flowed import unflow
+from listserver.mail.headers import Header
 from listserver.mail.htmltext import html_to_text
+from listserver.mail.mime import Part, decode_transfer, decoded_size, read_parts
 
-MAX_PARTS = 200
-MAX_DEPTH = 20
-MAX_TEXT = 1_000_000  # characters
-_MAX_TYPE = 2_000
+MAX_TEXT = 1_000_000  # characters, of all parts together
 
-_PARAMETER = re.compile(r';\s*([^\s=;"]{1,60})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))')
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
+# Kinds of text that are files to keep, not words to read here.
+_FILES = frozenset(
+    f"text/{name}"
+    for name in ("calendar", "csv", "css", "directory", "javascript", "rfc822-headers", "rtf", "tab-separated-values", "vcard", "x-vcard", "xml")
+)  # fmt: skip
+_SIGNATURES = frozenset(("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"))
+_UNNAMED = {
+    "message/rfc822": "message.eml",
+    "message/global": "message.eml",
+    "message/delivery-status": "report.txt",
+    "text/rfc822-headers": "headers.txt",
+    "text/calendar": "invitation.ics",
+    "text/html": "page.html",
+    "application/ms-tnef": "winmail.dat",
+    "application/vnd.ms-tnef": "winmail.dat",
+    "application/pkcs7-mime": "smime.p7m",
+    "application/x-pkcs7-mime": "smime.p7m",
+}
+_LINE_ENDS = re.compile("\r\n|[\r\x0c\x85\u2028\u2029]")
+# No reader sees these, and databases and feeds refuse some of them.
+_UNSEEN = dict.fromkeys((*range(9), 11, *range(14, 32), *range(0x7F, 0xA0), 0xFEFF, 0xFFFE, 0xFFFF))
+_ENRICHED = re.compile(r"<(?:<|/?[A-Za-z-]{1,60}>)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A part that is not text to be read here; the name is for showing only."""
+    """A part that is not read here. The name is for showing only; `inline`: the HTML shows it in its place."""
 
     name: str
     content_type: str
     size: int
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyText:
-    """What a person would read, the HTML part as received, and what else was there."""
+    """What a person would read, the HTML as received, and what else was there.
+
+    Invariant: the text is '' or ends with one line end; its lines end with `\\n`; it holds no control characters but tab.
+    """
 
     text: str
     html: str | None = None
@@ -45,185 +66,116 @@ class BodyText:
     defects: tuple[str, ...] = ()
 
 
-@dataclass
+class _Piece(NamedTuple):
+    """One stretch of a message, in the forms it came in."""
+
+    text: str | None = None
+    html: str | None = None
+
+
+@dataclass(slots=True)
 class _Reading:
-    plain: list[str] = field(default_factory=list)
-    html: list[str] = field(default_factory=list)
+    raw: bytes
+    parts: tuple[Part, ...]
+    defects: list[str]
     attachments: list[Attachment] = field(default_factory=list)
-    defects: list[str] = field(default_factory=list)
     flowed: bool = False
-    parts: int = 0
     size: int = 0
-
-
-def read_parameters(body: bytes | None) -> tuple[str, dict[str, str]]:
-    """The value of a structured field, lower-cased, and its parameters (RFC 2045 §5.1, 2231 §3–4). Limits: 2 KB."""
-    text = unfold((body or b"")[:_MAX_TYPE])
-    value = text.partition(";")[0].strip().lower()
-    pieces: dict[str, list[tuple[int, bool, str]]] = {}
-    for name, quoted, bare in _PARAMETER.findall(text):
-        base, star, rest = name.lower().partition("*")
-        number = rest.rstrip("*")
-        content = re.sub(r"\\(.)", r"\1", quoted) if quoted else bare
-        pieces.setdefault(base, []).append((int(number) if number.isdigit() else 0, name.endswith("*") and bool(star), content))
-    return value, {name: _join(found) for name, found in pieces.items()}
-
-
-def _join(found: list[tuple[int, bool, str]]) -> str:
-    found.sort(key=lambda piece: piece[0])
-    if not any(encoded for _number, encoded, _text in found):
-        return found[0][2] if found[0][0] == 0 and len(found) == 1 else "".join(text for _n, _e, text in found)
-    charset, first = "utf-8", found[0][2]
-    if found[0][1] and first.count("'") >= 2:
-        charset, _language, first = first.split("'", 2)
-    data = b"".join(
-        unquote_to_bytes(t) if e else t.encode("utf-8", "replace")
-        for (_n, e, _t), t in zip(found, [first, *(t for _n, _e, t in found[1:])], strict=True)
-    )
-    return decode_bytes(data, charset)
+    found_text: bool = False
 
 
 def read_body(raw: bytes, header: Header) -> BodyText:
-    """Read the text of a message. Never raises. Limits: 200 parts, 20 levels, a million characters."""
-    reading = _Reading()
-    stack: list[tuple[bytes, Header, int, str]] = [(raw[header.size :], header, 0, "")]
-    while stack:
-        content, part, depth, around = stack.pop()
-        reading.parts += 1
-        if reading.parts > MAX_PARTS or depth > MAX_DEPTH:
-            reading.defects.append("too many parts" if reading.parts > MAX_PARTS else "nested too deeply")
-            break
-        kind, parameters = read_parameters(part.first("content-type"))
-        if kind.startswith("multipart/") and parameters.get("boundary"):
-            children = _split(content, parameters["boundary"].encode("utf-8", "replace"), reading)
-            for child in reversed(children):
-                child_header = read_header(child)
-                stack.append((child[child_header.size :], child_header, depth + 1, kind))
-        else:
-            _read_leaf(content, part, kind, parameters, around, reading)
-    html = "\n".join(reading.html) or None
-    text = "\n".join(reading.plain)
-    if not text.strip() and html is not None:
-        text = html_to_text(html)
+    """Read the text of a message. Never raises. Limits: those of `mime.read_parts`, and a million characters."""
+    parts, defects = read_parts(raw, header)
+    reading = _Reading(raw, parts, list(defects))
+    pieces = {index: _read_leaf(reading, index) for index, part in enumerate(parts) if not part.is_multipart}
+    for index in range(len(parts) - 1, -1, -1):  # children stand behind their multipart: no recursion
+        if parts[index].is_multipart:
+            children = [child for child in range(index + 1, len(parts)) if parts[child].parent == index]
+            pieces[index] = _combine(parts[index].kind, [pieces.pop(child) for child in children])
+    return _finish(reading, pieces[0])
+
+
+def _finish(reading: _Reading, pieces: list[_Piece]) -> BodyText:
+    texts: list[str] = []
+    for piece in pieces:
+        text = piece.text if piece.text is not None and (piece.text.strip() or piece.html is None) else None
+        texts.append(text if text is not None else html_to_text(piece.html or ""))
+    text = "\n".join(each.strip("\n") for each in texts if each.strip()).strip("\n")
+    htmls = [piece.html for piece in pieces if piece.html is not None]
+    if reading.size >= MAX_TEXT or len(text) > MAX_TEXT:
+        reading.defects.append("the text is cut")
     return BodyText(
-        text=text[:MAX_TEXT],
-        html=html,
+        text=text[: MAX_TEXT - 1] + "\n" if text else "",
+        html="\n".join(htmls) if htmls else None,
         attachments=tuple(reading.attachments),
         flowed=reading.flowed,
         defects=tuple(reading.defects),
     )
 
 
-def _split(content: bytes, boundary: bytes, reading: _Reading) -> list[bytes]:
-    """The parts between the boundaries (RFC 2046 §5.1.1); text after an unclosed last part belongs to it."""
-    pattern = re.compile(rb"(?:^|\r?\n)--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\r?\n|$)")
-    parts: list[bytes] = []
-    start: int | None = None
-    position = 0
-    while len(parts) <= MAX_PARTS:
-        match = pattern.search(content, position)
-        if match is None:
-            break
-        if start is not None:
-            parts.append(content[start : match.start()])
-        start = None if match[1] else match.end()
-        position = max(match.end() - 1, match.start() + 1) if not match[1] else match.end()
-        if match[1]:
-            break
-    if start is not None:
-        reading.defects.append("the last boundary is missing")
-        parts.append(content[start:])
-    if not parts:
-        reading.defects.append("a multipart without parts")
-        parts.append(b"\r\n" + content)
-    return parts
+def _combine(kind: str, children: list[list[_Piece]]) -> list[_Piece]:
+    """What a multipart says: its parts one after another, but of alternatives each form once (RFC 2046 §5.1.4)."""
+    if kind != "multipart/alternative":
+        return [piece for pieces in children for piece in pieces]
+    plain = next((p for p in children if any(each.text and each.text.strip() for each in p)), [])
+    rich = next((p for p in reversed(children) if any(each.html is not None for each in p)), [])
+    if plain is rich:
+        return plain
+    texts = [each.text for each in plain if each.text is not None]
+    htmls = [each.html for each in rich if each.html is not None]
+    if not texts:
+        return rich
+    return [_Piece("\n".join(texts), "\n".join(htmls) if htmls else None)]
 
 
-def _read_leaf(content: bytes, part: Header, kind: str, parameters: dict[str, str], around: str, reading: _Reading) -> None:
-    disposition, more = read_parameters(part.first("content-disposition"))
-    name = _file_name(more.get("filename") or parameters.get("name") or "")
-    data = _decode(content, unfold(part.first("content-transfer-encoding") or b"", 100).strip().lower(), reading)
-    is_text = kind in ("", "text/plain", "text/html") or (kind == "text" and not name)
-    if not is_text or disposition == "attachment" or (name and kind != "text/html" and disposition != "inline"):
-        if kind in ("application/pgp-signature", "application/pkcs7-signature") and around == "multipart/signed":
-            return
-        reading.attachments.append(
-            Attachment(name=name or _default_name(kind), content_type=kind or "text/plain", size=len(data))
-        )
-        return
-    if reading.size > MAX_TEXT:
-        return
-    text = (
-        decode_bytes(data[: MAX_TEXT * 4], parameters.get("charset", ""))
-        .replace("\r\n", "\n")
-        .replace("\r", "\n")
-        .replace("\x00", "")
-    )
-    reading.size += len(text)
-    if kind == "text/html":
-        reading.html.append(text)
-        return
-    if parameters.get("format", "").lower() == "flowed":
+def _read_leaf(reading: _Reading, index: int) -> list[_Piece]:
+    """The text of a part that is read, [] for an attachment, which is noted."""
+    part = reading.parts[index]
+    around = reading.parts[part.parent].kind if part.parent >= 0 else ""
+    if part.kind in _SIGNATURES and around == "multipart/signed":
+        return []
+    if not _is_read(part, around, is_first=index == part.parent + 1, found_text=reading.found_text):
+        name = part.name or _UNNAMED.get(part.kind, "unnamed")
+        inline = around == "multipart/related" and part.disposition != "attachment"
+        size = decoded_size(reading.raw, part)
+        reading.attachments.append(Attachment(name=name, content_type=part.kind, size=size, inline=inline))
+        return []
+    reading.found_text = True
+    text = _decode(reading, part)
+    if part.kind == "text/html":
+        return [_Piece(html=text)]
+    if part.parameters.get("format", "").lower() == "flowed":
         reading.flowed = True
-        text = unflow(text, delete_space=parameters.get("delsp", "").lower() == "yes")
-    reading.plain.append(text)
+        text = unflow(text, delete_space=part.parameters.get("delsp", "").lower() == "yes")
+    elif part.kind in ("text/enriched", "text/richtext"):
+        text = _ENRICHED.sub(lambda match: "<" if match[0] == "<<" else "", text)
+    return [_Piece(text)]
 
 
-def _decode(content: bytes, encoding: str, reading: _Reading) -> bytes:
-    if encoding == "base64":
-        return _decode_base64(content, reading)
-    if encoding == "quoted-printable":
-        return binascii.a2b_qp(content)
-    return content
+def _is_read(part: Part, around: str, *, is_first: bool, found_text: bool) -> bool:
+    """Whether a part is text to read, not a file: by its type, and by how it was attached (RFC 2183 §2)."""
+    if not part.kind.startswith("text/") or part.kind in _FILES:
+        return False
+    if part.disposition == "attachment":
+        return part.parent < 0 and not part.name
+    if around == "multipart/related":
+        return is_first  # the others are what it shows (RFC 2387)
+    if not part.name or around == "multipart/alternative" or not found_text:
+        return True  # programs name bodies, too
+    return part.disposition == "inline" and part.kind != "text/html"
 
 
-def _decode_base64(content: bytes, reading: _Reading) -> bytes:
-    """Base64 as far as it goes; a plain footer that some list put behind it is kept as text."""
-    end = content.find(b"\n\n") if b"\r\n" not in content else content.find(b"\r\n\r\n")
-    rest = b""
-    if end > 0 and content[end:].strip():
-        candidate = content[end:].strip()
-        if _NOT_BASE64.search(candidate.replace(b"\r", b"").replace(b"\n", b"")) and b" " in candidate:
-            content, rest = content[:end], b"\n" + candidate + b"\n"
-            reading.defects.append("text after base64")
-    letters = _NOT_BASE64.sub(b"", content)
-    ended = letters.find(b"=")
-    if ended >= 0:
-        letters = letters[:ended]
-    letters = letters[: len(letters) - 1] if len(letters) % 4 == 1 else letters
-    try:
-        return base64.b64decode(letters + b"=" * (-len(letters) % 4)) + rest
-    except (binascii.Error, ValueError):
-        reading.defects.append("broken base64")
-        return content
-
-
-def _file_name(text: str) -> str:
-    """A file's name as text to show: decoded, no folders, no control characters."""
-    shown = decode_text(text.encode("utf-8", "replace"), 1000) if "=?" in text else text
-    return re.sub(r"[\x00-\x1f\x7f]+", " ", re.split(r"[/\\]", shown)[-1]).strip()[:150]
-
-
-def _default_name(kind: str) -> str:
-    return {"message/rfc822": "message.eml", "text/calendar": "invitation.ics", "application/ms-tnef": "winmail.dat"}.get(
-        kind, "unnamed"
-    )
-
-
-def unflow(text: str, *, delete_space: bool) -> str:
-    """Join the soft line breaks of format=flowed, at each level of quotes by itself (RFC 3676 §4)."""
-    out: list[str] = []
-    joining = False
-    level_before = 0
-    for line in text.split("\n"):
-        level = len(line) - len(line.lstrip(">"))
-        content = line[level:].removeprefix(" ")
-        if joining and level == level_before:
-            out[-1] += content
-        else:
-            out.append(">" * level + (" " if level and content else "") + content)
-        joining = content.endswith(" ") and content != "-- "
-        if joining and delete_space:
-            out[-1] = out[-1][:-1]
-        level_before = level
-    return "\n".join(out)
+def _decode(reading: _Reading, part: Part) -> str:
+    """The characters of a text part; its lines end with `\\n`."""
+    room = MAX_TEXT - reading.size
+    content = reading.raw[part.start : min(part.end, part.start + 6 * max(room, 0))]
+    decoded = decode_transfer(content, part.encoding)
+    if decoded.defect and decoded.defect not in reading.defects:
+        reading.defects.append(decoded.defect)
+    text = decode_bytes(decoded.data[: 4 * room], part.parameters.get("charset", ""))
+    if decoded.rest:
+        text = "\n".join(filter(None, (text.rstrip("\r\n"), decode_bytes(decoded.rest[: 4 * room], ""))))
+    text = _LINE_ENDS.sub("\n", text).translate(_UNSEEN)[:room]
+    reading.size += len(text)
+    return text

@@ -46,7 +46,7 @@ def unflow(text: str, *, delete_space: bool = False) -> str:
 def flow(text: str) -> str:
     """Break long lines softly at spaces, and stuff what needs it (RFC 3676 §4.2, §4.4); quotes keep their level.
 
-    Invariant: `unflow(flow(text))` is the text with the spaces at the ends of its lines taken off.
+    Invariant: `unflow(flow(text))` is the text, but for spaces at the ends of lines and between quote marks.
     """
     return "\n".join(_flow_line(line) for line in text.split("\n"))
 
@@ -63,8 +63,8 @@ def _flow_line(line: str) -> str:
         space = content.rfind(" ", start + 1, start + width)
         if space < 0:
             space = content.find(" ", start + width)
-        if space < 0 or content[start : space + 1] == _SIGNATURE:
-            break
+        if space < 0 or content[start : space + 1] == _SIGNATURE or content.startswith(">", space + 1):
+            break  # what would look like a signature's line or a quote is not made
         out.append(_stuffed(prefix, content[start : space + 1]))
         start = space + 1
     out.append(_stuffed(prefix, content[start:]))

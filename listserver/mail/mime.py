@@ -127,7 +127,7 @@ def _read_part(raw: bytes, header: Header, start: int, end: int, default: str = 
 
 def _find_children(reading: _Reading, part: Part) -> list[tuple[int, int]]:
     """Where the parts of a multipart lie; where there is no boundary, the whole of it is one part without fields."""
-    boundary = parameter_bytes(part.parameters.get("boundary", "").rstrip())
+    boundary = part.parameters.get("boundary", "").rstrip().encode("utf-8", "replace")
     found = _split(reading, part, boundary) if boundary else []
     if not found:
         guess = _BOUNDARY_LINE.search(reading.raw[part.start : min(part.end, part.start + 4096)])
@@ -139,11 +139,6 @@ def _find_children(reading: _Reading, part: Part) -> list[tuple[int, int]]:
         reading.note("a multipart without parts")
         return [(part.start, part.end)]
     return found
-
-
-def parameter_bytes(value: str) -> bytes:
-    """A parameter's value as it stood in the message."""
-    return value.encode("utf-8", "replace")
 
 
 def _split(reading: _Reading, part: Part, boundary: bytes) -> list[tuple[int, int]]:
@@ -209,12 +204,12 @@ def read_parameters(body: bytes | None) -> tuple[str, dict[str, str]]:
 def _join(forms: dict[str, str]) -> str:
     """One value from its forms: `name*`, `name*0`, `name*1*`, … or plain."""
     pieces = [(forms[""], True)] if "" in forms else []
-    while not pieces or len(pieces) > 1 or "" not in forms:
-        number = len(pieces)
+    while "" not in forms:
+        number = str(len(pieces))
         if f"{number}*" in forms:
             pieces.append((forms[f"{number}*"], True))
-        elif f"{number}" in forms:
-            pieces.append((forms[f"{number}"], False))
+        elif number in forms:
+            pieces.append((forms[number], False))
         else:
             break
     if not pieces:
