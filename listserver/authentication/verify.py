@@ -10,19 +10,17 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import dkim
-
 from listserver.authentication import dmarc_policy, spf
 from listserver.authentication.dmarc_policy import DomainPolicy
 from listserver.authentication.resolver import DnsFailure, Resolver
+from listserver.authentication.signature import SignedMail, check_signature
 from listserver.lists.dmarc import Policy, SignatureFacts, read_signatures
 from listserver.mail.address import ascii_domain, parse_path, read_author
-from listserver.mail.authresults import read_results
+from listserver.mail.authresults import AuthResults, read_results
 from listserver.mail.envelope import Envelope
 from listserver.mail.headers import Header
 
-_MOST_CHECKED = 3
-_LARGEST_CHECKED = 30_000_000
+_MOST_CHECKED = 4  # signatures of one mail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,113 +32,206 @@ class Belief:
     policy: Policy
     reason: str
     signatures: tuple[SignatureFacts, ...] = ()
+    certain: bool = True
+    """False when the DNS did not answer, or was not asked: then "not verified" is no finding against the mail."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the author's domain asks for this mail to be refused, and we know that nothing speaks for it.
+
+        After a temporary error nobody may apply the policy (RFC 9989 §5.3.5).
+        """
+        return self.certain and not self.verified and self.policy.enforces
 
 
-class _Deadline:
-    def __init__(self, seconds: float) -> None:
+class _Limited:
+    """A resolver with one deadline for all questions about a mail."""
+
+    def __init__(self, resolver: Resolver, seconds: float) -> None:
+        self._resolver = resolver
         self._end = time.monotonic() + seconds
 
-    def check(self) -> None:
-        if time.monotonic() > self._end:
-            raise DnsFailure("the deadline has passed")
+    def txt(self, name: str, seconds: float = 60.0) -> tuple[str, ...]:
+        return self._resolver.txt(name, min(seconds, self._left()))
+
+    def a(self, name: str, seconds: float = 60.0) -> tuple[str, ...]:
+        return self._resolver.a(name, min(seconds, self._left()))
+
+    def aaaa(self, name: str, seconds: float = 60.0) -> tuple[str, ...]:
+        return self._resolver.aaaa(name, min(seconds, self._left()))
+
+    def mx(self, name: str, seconds: float = 60.0) -> tuple[str, ...]:
+        return self._resolver.mx(name, min(seconds, self._left()))
+
+    def _left(self) -> float:
+        return max(self._end - time.monotonic(), 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mail:
+    """What is looked at, with the author's domain in its ASCII form."""
+
+    raw: bytes
+    header: Header
+    envelope: Envelope
+    domain: str
+    resolver: Resolver
+    now: datetime
 
 
 def believe(
-    raw: bytes, header: Header, envelope: Envelope, *, mode: str, resolver: Resolver, now: datetime, deadline_seconds: float = 8.0
+    raw: bytes, header: Header, envelope: Envelope, *, mode: str, resolver: Resolver, now: datetime, deadline_seconds: float = 4.0
 ) -> Belief:
     """Look whether the author can be believed; `mode` is the setting AUTHENTICATION."""
     author = read_author(header)
     if author is None:
-        return Belief(verified=False, domain="", policy=Policy.none, reason="not exactly one readable author")
-    domain = ascii_domain(author.address.domain)
+        return _unverified("", Policy.none, "not exactly one readable author")
+    domain = ascii_domain(author.address.domain).lower().rstrip(".")
     if mode == "accept":
-        return Belief(verified=True, domain=domain, policy=Policy.none, reason="every author is believed here")
+        return Belief(verified=True, domain=domain, policy=Policy.unknown, reason="every author is believed here", certain=False)
     if mode == "off":
-        return Belief(verified=False, domain=domain, policy=Policy.none, reason="nobody is believed here")
+        return _unverified(domain, Policy.unknown, "nobody is believed here", certain=False)
+    if "." not in domain or domain.startswith("["):
+        return _unverified(domain, Policy.none, "the author's domain is not in the DNS")
+    limited = _Limited(resolver, deadline_seconds)
+    mail = _Mail(raw=raw, header=header, envelope=envelope, domain=domain, resolver=limited, now=now)
+    try:
+        policy = dmarc_policy.look_up(domain, limited)
+    except DnsFailure:
+        # What is identical is aligned in any case, and whatever was asked lately is still known.
+        policy = DomainPolicy(domain=domain, policy=dmarc_policy.known_policy(domain, Policy.unknown))
     if mode.startswith("trust:"):
-        return _trusted(header, envelope, domain, mode[6:].strip())
-    return _own_check(raw, header, envelope, domain, resolver, _Deadline(deadline_seconds))
+        return _trusted(mail, policy, mode.removeprefix("trust:").strip())
+    return _own_check(mail, policy)
 
 
-def _trusted(header: Header, envelope: Envelope, domain: str, authserv: str) -> Belief:
-    """The topmost Authentication-Results of our own mail server, from our own mail server (RFC 8601 §5)."""
-    nothing = Belief(verified=False, domain=domain, policy=Policy.none, reason="our mail server says nothing of it")
-    bodies = header.all("authentication-results")
-    if not envelope.peer.trusted or not bodies:
-        return nothing
-    results = read_results(bodies[0])
-    if results is None or results.authserv_id.lower() != authserv.lower():
-        return nothing
-    policy = Policy.none
-    for method, result, properties in results.results:
-        if method == "dmarc":
-            asked = properties.get("policy.dmarc") or properties.get("policy.p") or ""
-            policy = Policy(asked.lower()) if asked.lower() in ("none", "quarantine", "reject") else policy
-            if result == "pass":
-                return Belief(verified=True, domain=domain, policy=policy, reason="our mail server says dmarc=pass")
-    for method, result, properties in results.results:
-        claimed = (properties.get("header.d") or properties.get("header.i") or properties.get("smtp.mailfrom") or "").rpartition(
-            "@"
-        )[2]
-        if method in ("dkim", "spf") and result == "pass" and claimed.lower() == domain:
-            return Belief(verified=True, domain=domain, policy=policy, reason=f"our mail server says {method}=pass")
-    return replace(nothing, policy=policy, reason="our mail server found no pass")
+def _unverified(
+    domain: str, policy: Policy, reason: str, signatures: tuple[SignatureFacts, ...] = (), *, certain: bool = True
+) -> Belief:
+    return Belief(verified=False, domain=domain, policy=policy, reason=reason, signatures=signatures, certain=certain)
 
 
-def _own_check(raw: bytes, header: Header, envelope: Envelope, domain: str, resolver: Resolver, deadline: _Deadline) -> Belief:
-    signatures = read_signatures(header)
+def _own_check(mail: _Mail, policy: DomainPolicy) -> Belief:
+    """DKIM first, because it says more; SPF only where the peer is the outside world."""
+    signatures, reason, certain = _check_signatures(mail, policy)
+    if any(each.valid and each.aligned for each in signatures):
+        return Belief(verified=True, domain=mail.domain, policy=policy.policy, reason="DKIM pass", signatures=signatures)
     try:
-        policy = dmarc_policy.look_up(domain, resolver)
+        if _spf_passes(mail, policy):
+            return Belief(verified=True, domain=mail.domain, policy=policy.policy, reason="SPF pass", signatures=signatures)
     except DnsFailure as failure:
-        return Belief(verified=False, domain=domain, policy=Policy.unknown, reason=str(failure), signatures=signatures)
-    checked, reason = [], "no signature of the author's domain"
-    for index, signature in enumerate(signatures):
-        aligned = policy.aligned(signature.domain, domain, strict=policy.strict_dkim)
-        if not aligned or index >= _MOST_CHECKED or len(raw) > _LARGEST_CHECKED:
-            checked.append(replace(signature, aligned=aligned))
-            continue
-        valid, reason = _check_signature(raw, header, index, signature, resolver, deadline)
-        checked.append(replace(signature, aligned=True, valid=valid))
-    if any(each.valid for each in checked):
-        return Belief(verified=True, domain=domain, policy=policy.policy, reason="DKIM pass", signatures=tuple(checked))
-    if _spf_passes(envelope, domain, policy, resolver):
-        return Belief(verified=True, domain=domain, policy=policy.policy, reason="SPF pass", signatures=tuple(checked))
-    return Belief(verified=False, domain=domain, policy=policy.policy, reason=reason, signatures=tuple(checked))
+        certain, reason = False, str(failure)
+    return _unverified(mail.domain, policy.policy, reason, signatures, certain=certain and policy.policy is not Policy.unknown)
 
 
-def _check_signature(
-    raw: bytes, header: Header, index: int, signature: SignatureFacts, resolver: Resolver, deadline: _Deadline
-) -> tuple[bool, str]:
-    """Verify one signature; dkimpy may raise anything on hostile input, and none of it is ours to pass on."""
+def _check_signatures(mail: _Mail, policy: DomainPolicy) -> tuple[tuple[SignatureFacts, ...], str, bool]:
+    """Check the signatures that speak for the author; with them why none holds, and whether that is certain."""
+    signatures = read_signatures(mail.header)
+    if not signatures:
+        return (), "the author's domain did not sign it", True
+    signed, facts, checks = SignedMail(mail.raw, mail.header), [], 0
+    reason, certain = "the author's domain did not sign it", True
+    for signature in signatures:
+        try:
+            aligned = policy.is_aligned(signature.domain, mail.resolver, strict=policy.strict_dkim)
+        except DnsFailure as failure:
+            aligned, certain, reason = False, False, str(failure)
+        valid = None
+        if aligned and checks < _MOST_CHECKED:
+            checks += 1
+            checked = check_signature(signed, signature.position, mail.resolver, mail.now)
+            valid, reason = checked.valid, checked.reason
+            certain = certain and valid is not None
+        facts.append(replace(signature, aligned=aligned, valid=valid))
+    return tuple(facts), reason, certain
 
-    def ask(name: bytes, timeout: int = 5) -> bytes | None:
-        deadline.check()
-        records = resolver.txt(name.decode("ascii", "replace").rstrip("."))
-        return records[0].encode() if records else None
 
-    if signature.covers_body_to is not None and signature.covers_body_to < len(raw) - header.size:
-        return False, "the signature covers only a part of the text"
-    try:
-        return (
-            (True, "DKIM pass")
-            if dkim.DKIM(raw, minkey=1024).verify(idx=index, dnsfunc=ask)
-            else (False, "the signature does not hold")
+def _spf_passes(mail: _Mail, policy: DomainPolicy) -> bool:
+    """Whether the peer may send for the envelope's domain, and that speaks for the author.
+
+    Behind our own mail server it would judge that server. Raises: DnsFailure.
+    """
+    sender = None if mail.envelope.peer.trusted else parse_path(mail.envelope.reverse_path)
+    if sender is None:
+        return False
+    domain = ascii_domain(sender.domain).lower()
+    if not policy.is_aligned(domain, mail.resolver, strict=policy.strict_spf):
+        return False
+    peer = mail.envelope.peer
+    return spf.check_spf(peer.host, f"{sender.local}@{domain}", mail.resolver, helo=peer.helo) == "pass"
+
+
+def _trusted(mail: _Mail, policy: DomainPolicy, authserv_id: str) -> Belief:
+    """The topmost Authentication-Results in the name of our own mail server, and only from it (RFC 8601 §5).
+
+    It is up to that server to remove forged ones in its name. The policy is looked up by ourselves, because few servers
+    write it where a program can read it.
+    """
+    if not mail.envelope.peer.trusted:
+        return _unverified(mail.domain, policy.policy, "it did not come through our mail server", read_signatures(mail.header))
+    results = _topmost_results(mail, authserv_id)
+    if results is None:
+        return _unverified(mail.domain, policy.policy, "our mail server says nothing of it", certain=False)
+    signatures = _signatures_by_word(mail, policy, results)
+    for method, result, properties in results.results:
+        if result == "pass" and _speaks_for_author(mail, policy, method, properties):
+            reason = f"our mail server says {method}=pass"
+            return Belief(verified=True, domain=mail.domain, policy=policy.policy, reason=reason, signatures=signatures)
+    temporary = any(result == "temperror" for _method, result, _properties in results.results)
+    return _unverified(
+        mail.domain,
+        policy.policy,
+        "our mail server found nothing that speaks for the author",
+        signatures,
+        certain=not temporary and policy.policy is not Policy.unknown,
+    )
+
+
+def _topmost_results(mail: _Mail, authserv_id: str) -> AuthResults | None:
+    for body in mail.header.all("authentication-results"):
+        results = read_results(body)
+        if results is not None and results.authserv_id.lower() == authserv_id.lower():
+            return results
+    return None
+
+
+def _speaks_for_author(mail: _Mail, policy: DomainPolicy, method: str, properties: dict[str, str]) -> bool:
+    """Whether a pass of this method is one for the author's domain."""
+    if method == "dmarc":
+        return _domain(properties.get("header.from", mail.domain)) == mail.domain
+    if method == "dkim":
+        identifier, strict = properties.get("header.d") or properties.get("header.i", ""), policy.strict_dkim
+    elif method == "spf":
+        identifier, strict = properties.get("smtp.mailfrom", ""), policy.strict_spf
+    else:
+        return False
+    return _is_aligned(mail, policy, _domain(identifier), strict=strict)
+
+
+def _signatures_by_word(mail: _Mail, policy: DomainPolicy, results: AuthResults) -> tuple[SignatureFacts, ...]:
+    """The signatures, with what our mail server says of each domain's; where it says nothing, nothing is known."""
+    said: dict[str, bool] = {}
+    for method, result, properties in results.results:
+        if method == "dkim" and result != "temperror":
+            domain = _domain(properties.get("header.d") or properties.get("header.i", ""))
+            said[domain] = said.get(domain, False) or result == "pass"
+    return tuple(
+        replace(
+            each,
+            aligned=_is_aligned(mail, policy, each.domain, strict=policy.strict_dkim),
+            valid=said.get(each.domain),
         )
-    except DnsFailure as failure:
-        return False, str(failure)
-    except Exception as error:  # noqa: BLE001 - a library's surprise about a stranger's mail is a "no", never our failure
-        return False, f"the signature cannot be checked: {type(error).__name__}"
+        for each in read_signatures(mail.header)
+    )
 
 
-def _spf_passes(envelope: Envelope, domain: str, policy: DomainPolicy, resolver: Resolver) -> bool:
-    """SPF says something only of a peer from the outside world; behind our own mail server it would judge that."""
-    sender = parse_path(envelope.reverse_path)
-    if envelope.peer.trusted or sender is None:
-        return False
-    claimed = ascii_domain(sender.domain)
-    if not policy.aligned(claimed, domain, strict=policy.strict_spf):
-        return False
+def _is_aligned(mail: _Mail, policy: DomainPolicy, identifier: str, *, strict: bool) -> bool:
     try:
-        return spf.check_spf(envelope.peer.host, claimed, resolver) == "pass"
+        return policy.is_aligned(identifier, mail.resolver, strict=strict)
     except DnsFailure:
         return False
+
+
+def _domain(identifier: str) -> str:
+    """The domain of `user@domain`, `@domain` or `domain`."""
+    return ascii_domain(identifier.rpartition("@")[2]).lower().rstrip(".")

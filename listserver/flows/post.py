@@ -113,7 +113,7 @@ def _facts(
         is_member=on_list,
         role=Role(member.role) if on_list else Role.member,
         verified=belief.verified,
-        refused_by_domain=not belief.verified and belief.policy.enforces,
+        refused_by_domain=belief.is_refused,
         moderated=on_list and member.moderated == "yes",
         posts=member.posts if on_list else 0,
         posts_today=today,

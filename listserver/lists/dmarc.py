@@ -1,17 +1,19 @@
 """Keep the author's name in From, or put the list's in its place: only where keeping it would get the post refused.
 
 A pure prediction reads every author signature (`h=`, `l=`) and says which survive the list's edits. Over-signing is the
-trap: Gmail names `reply-to` in `h=` although the mail has none, so *adding* one breaks that signature.
+trap: Gmail names `reply-to` in `h=` although the mail has none, so *adding* one breaks that signature; Exim and Proton
+name List-* fields, which every list adds. SPF never speaks for a copy: it leaves from our server under our return-path
+(RFC 7960 §3.2), so an author without a signature of its own has nothing that survives.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from listserver.lists.transform import EditedFields
+from listserver.mail.dkim import read_tags
 from listserver.mail.headers import Header, unfold
 
 
@@ -38,53 +40,55 @@ class SignatureFacts:
     fields: tuple[str, ...]
     covers_body_to: int | None = None
     valid: bool | None = None
+    """None: not checked, or the DNS gave no answer."""
     aligned: bool = False
+    position: int = 0
+    """Which of the DKIM-Signature fields it is, from the top."""
 
 
-_TAG = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*=\s*([^;]*?)\s*(?:;|$)")
 _MOST_SIGNATURES = 8
+_LONGEST_SIGNATURE = 8192
 
 
 def read_signatures(header: Header) -> tuple[SignatureFacts, ...]:
-    """The DKIM-Signature fields of a mail (RFC 6376 §3.5), at most eight; what cannot be read is left out."""
+    """The DKIM-Signature fields of a mail (RFC 6376 §3.5), the first eight; what cannot be read is left out."""
     found = []
-    for body in header.all("dkim-signature")[:_MOST_SIGNATURES]:
-        tags = dict(_TAG.findall(unfold(body, 8192)))
-        names = tuple(name.strip().lower() for name in tags.get("h", "").split(":") if name.strip())
-        if not names or not tags.get("d"):
-            continue
+    for position, body in enumerate(header.all("dkim-signature")[:_MOST_SIGNATURES]):
+        tags = read_tags(unfold(body, _LONGEST_SIGNATURE)) if len(body) <= _LONGEST_SIGNATURE else None
+        names = tuple(name.strip().lower() for name in (tags or {}).get("h", "").split(":"))
+        if not tags or not tags.get("d") or not tags.get("s") or "from" not in names:
+            continue  # without From it says nothing of the author (RFC 6376 §5.4)
         length = tags.get("l", "")
         found.append(
             SignatureFacts(
                 domain="".join(tags["d"].split()).lower(),
-                selector="".join(tags.get("s", "").split()),
+                selector="".join(tags["s"].split()),
                 fields=names,
                 covers_body_to=int(length) if length.isascii() and length.isdigit() and len(length) < 12 else None,
+                position=position,
             )
         )
     return tuple(found)
 
 
-def survives(signature: SignatureFacts, header: Header, edits: EditedFields) -> bool:
-    """Whether a signature that holds now will hold on the list's copies.
-
-    An edited field breaks it when the signature covers an instance of it: one that is there (taken from the bottom up,
-    RFC 6376 §5.4.2), or, over-signed, the absence of a further one.
-    """
-    if edits.body_changed:
-        return False  # whatever l= covers, a receiver would be right to distrust it
-    for name in set(signature.fields) & edits.names:
-        signed, present = signature.fields.count(name), header.count(name)
-        if present or signed > present:
-            if name in REMOVED_ONLY and not present:
-                continue  # nothing of that name was there, and none is added
-            return False
-    return True
-
-
+# Edited only by taking away what is there: that a mail has none of them stays true.
 REMOVED_ONLY = frozenset(
     ("return-path", "bcc", "disposition-notification-to", "return-receipt-to", "x-confirm-reading-to", "approved")
 )
+
+
+def survives(signature: SignatureFacts, header: Header, edits: EditedFields) -> bool:
+    """Whether a signature that holds now will hold on the list's copies.
+
+    A field that is added, changed or removed breaks it when `h=` names it: either an instance that is there (they are
+    taken from the bottom up, RFC 6376 §5.4.2), or, over-signed, the absence of a further one.
+
+    Invariant: never true of a signature that breaks. It is false of one that holds only where a field is written anew
+    with the very words it had, and where `l=` leaves out the footer: receivers are right not to count such a signature.
+    """
+    if edits.body_changed:
+        return False
+    return not any(header.count(name) or name not in REMOVED_ONLY for name in edits.names.intersection(signature.fields))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,19 +102,46 @@ class AuthorDecision:
 def decide_author(
     policy: Policy, signatures: Sequence[SignatureFacts], header: Header, edits: EditedFields, *, option: str
 ) -> AuthorDecision:
-    """Keep or rewrite the author; `option` is the list's `rewrite_from`."""
+    """Keep or rewrite the author; `option` is the list's `rewrite_from`, `edits` what it changes with From kept.
+
+    A signature that could not be checked, because the DNS did not answer, counts as one that holds.
+    """
     if option == "always":
-        return AuthorDecision(rewrite=True, reason="the owner wants it always")
+        return _rewrite("the owner wants it always")
     if option == "never":
-        return AuthorDecision(rewrite=False, reason="the owner wants it never")
+        return _keep("the owner wants it never")
     if not policy.enforces:
-        return AuthorDecision(rewrite=False, reason=f"the author's domain asks for nothing ({policy})")
-    holding = [s for s in signatures if s.valid and s.aligned]
+        return _keep(
+            "what the author's domain asks for is not known"
+            if policy is Policy.unknown
+            else "the author's domain does not ask for failing mail to be refused"
+        )
+    asks = f"receivers refuse failing mail of the author's domain ({policy})"
+    aligned = [signature for signature in signatures if signature.aligned]
+    if not aligned:
+        return _rewrite(f"{asks}; it signs nothing, and SPF cannot speak for copies that our server sends")
+    holding = [signature for signature in aligned if signature.valid is not False]
     if not holding:
-        return AuthorDecision(rewrite=True, reason=f"the author's domain asks for {policy}, and no signature of its own holds")
-    if any(survives(signature, header, edits) for signature in holding):
-        return AuthorDecision(rewrite=False, reason="a signature of the author's domain survives our edits")
-    broken = sorted(set(holding[0].fields) & edits.names & {"reply-to", "subject", "from"}) or ["a field that we edit"]
-    return AuthorDecision(
-        rewrite=True, reason=f"our edits break the author's signature ({', '.join(broken)}), and the domain asks for {policy}"
+        return _rewrite(f"{asks}, and its signature did not hold as it came")
+    kept = next((signature for signature in holding if survives(signature, header, edits)), None)
+    if kept is not None:
+        return _keep(f"the signature of {kept.domain[:100]} survives our edits")
+    return _rewrite(f"{asks}, and we break its signature: {_broken_by(holding[0], header, edits)}")
+
+
+def _broken_by(signature: SignatureFacts, header: Header, edits: EditedFields) -> str:
+    """What breaks a signature, in words for the record."""
+    if edits.body_changed:
+        return "the footer changes the text"
+    touched = sorted(
+        name for name in edits.names.intersection(signature.fields) if header.count(name) or name not in REMOVED_ONLY
     )
+    return ", ".join(name if header.count(name) else f"{name} (signed as absent)" for name in touched[:6])
+
+
+def _keep(reason: str) -> AuthorDecision:
+    return AuthorDecision(rewrite=False, reason=reason)
+
+
+def _rewrite(reason: str) -> AuthorDecision:
+    return AuthorDecision(rewrite=True, reason=reason)
