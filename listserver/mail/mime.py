@@ -164,7 +164,7 @@ def _split(reading: _Reading, part: Part, boundary: bytes) -> list[tuple[int, in
             if closing:
                 break
         position = raw.find(delimiter, line_end, part.end)
-    if opened is not None:
+    if opened is not None and position < 0:
         reading.note("the last boundary is missing")
         found.append((opened, part.end))
     return found

@@ -1,36 +1,81 @@
-"""The relay: a small pool of connections, opened when needed, kept for the next batch, shared by all batches."""
+"""The relay: a pool of connections, opened as the work asks for them, kept for what comes next, shared by all senders.
+
+Each connection serves itself from what waits, a copy of each sender in turn, so that a mail to thirty does not wait for one
+to a million. A connection that was idle shows first that it is alive. While the relay cannot be used, what waits is deferred
+at once: `lists.retry` says when next.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import base64
+import re
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from listserver.flows.ports import Copy
 from listserver.mail.reply import Outcome, OutcomeKind, Reply
-from listserver.transport.wire import FORBIDDEN, Unusable, Wire
+from listserver.transport.relay import RelayAddress, open_session
+from listserver.transport.session import Item, Session
+from listserver.transport.wire import Deadlines, Unusable
 
 _COPIES_A_CONNECTION = 20  # fewer than that are not worth another connection
+_MOST_FAILURES = 3  # connections in a row that brought nothing, until the relay counts as away
+_HOLD_OFF = 5.0  # seconds without another connection while some work and the relay refuses more
+_MOST_RETURNS = 2
+_LONGEST_PATH = 320  # octets: 64 @ 255 (RFC 5321 §4.5.3.1)
+_UNSAFE = re.compile("[\x00-\x20\x7f-\x9f<>\u2028\u2029\ud800-\udfff]")
+_NO_ADDRESS = Outcome(OutcomeKind.failed, Reply(553, "5.1.3", "not an address that can be sent to"))
+_CLOSING = Outcome(OutcomeKind.deferred, None, "the service is stopping")
+_TOO_SLOW = Outcome(OutcomeKind.deferred, None, "not begun in time: the relay is slow")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelayAddress:
-    """Where the relay is and how it is spoken to; `security` is '', 'starttls' or 'tls'."""
+class _Errand:
+    """One call of `send`: what waits, what is left, and whom to tell."""
 
-    host: str
-    port: int
-    lmtp: bool = False
-    security: str = ""
-    user: str = ""
-    password: str = ""
-    unix: str = ""
+    def __init__(self, report: Callable[[Copy, Outcome], None], waiting: deque[Item]) -> None:
+        self.waiting = waiting
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._report = report
+        self._left = 0
+        self._error: Exception | None = None
+
+    def begin(self) -> None:
+        """All that waits is there."""
+        self._left = len(self.waiting)
+
+    def settle(self, copy: Copy, outcome: Outcome) -> None:
+        """Report a copy. What the report itself raises ends this `send`, not the connection."""
+        if self.done.done():
+            return  # the sender was cancelled
+        try:
+            self._report(copy, outcome)
+        except Exception as error:  # noqa: BLE001 - raised again by `send`
+            self._error = self._error or error
+        self._left -= 1
+        if self._left > 0:
+            return
+        if self._error is not None:
+            self.done.set_exception(self._error)
+        else:
+            self.done.set_result(None)
+
+    def again(self, item: Item) -> bool:
+        """Put back a copy about which nothing was done."""
+        item.returned += 1
+        if item.returned > _MOST_RETURNS:
+            return False
+        self.waiting.appendleft(item)
+        return True
+
+    def end_all(self, outcome: Outcome) -> None:
+        """End whatever waits."""
+        while self.waiting:
+            self.settle(self.waiting.popleft().copy, outcome)
 
 
 class SmtpTransport:
-    """Sends copies through one relay."""
+    """Sends copies through one relay, by SMTP or LMTP."""
 
     def __init__(
         self,
@@ -38,146 +83,173 @@ class SmtpTransport:
         *,
         hostname: str,
         connections: int = 8,
-        deadline: float = 300.0,
-        connect_deadline: float = 30.0,
         most_per_connection: int = 1000,
         idle_seconds: float = 20.0,
+        begin_within: float = 240.0,
+        deadlines: Deadlines | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        """`begin_within` bounds how long a copy waits for its turn: what was not begun by then is deferred."""
         self._address = address
-        self._hostname = hostname
-        self._slots = asyncio.Semaphore(connections)
-        self._connections = connections
-        self._deadline, self._connect_deadline = deadline, connect_deadline
-        self._most, self._idle_seconds = most_per_connection, idle_seconds
-        self._idle: list[tuple[Wire, float]] = []
+        self._hostname = hostname.encode("idna").decode("ascii") if not hostname.isascii() else hostname
+        self._connections = max(1, connections)
+        self._most, self._idle_seconds, self._begin_within = most_per_connection, idle_seconds, begin_within
+        self._deadlines = deadlines or Deadlines()
+        self._tls = tls
+        self._errands: deque[_Errand] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._idle: list[asyncio.Future[None]] = []
+        self._sessions: set[Session] = set()
+        self._failures = 0
+        self._not_before = 0.0
+        self._chunking, self._chunking_proved = True, False
+        self._closed = False
 
     async def send(self, copies: Sequence[Copy], report: Callable[[Copy, Outcome], None]) -> None:
-        """Send copies over as many connections as pay; every copy is reported once."""
-        source: deque[Copy] = deque()
+        """Send copies; every copy is reported once, before this returns."""
+        waiting: deque[Item] = deque()
+        errand = _Errand(report, waiting)
         for copy in copies:
-            if FORBIDDEN.intersection(copy.recipient) or FORBIDDEN.intersection(copy.reverse_path):
-                report(copy, Outcome(OutcomeKind.failed, Reply(553, "5.1.3", "not an address that can be sent to")))
+            if _is_safe(copy.recipient) and copy.recipient and _is_safe(copy.reverse_path):
+                waiting.append(Item(copy, errand))
             else:
-                source.append(copy)
-        if not source:
+                report(copy, _NO_ADDRESS)
+        if not waiting:
             return
-        workers = min(self._connections, -(-len(source) // _COPIES_A_CONNECTION))
-        problems = await asyncio.gather(*[self._work(source, report) for _each in range(workers)])
-        while source:  # every connection failed: whatever is left is tried again later
-            report(source.popleft(), problems[-1] or Outcome(OutcomeKind.deferred, None, "the relay cannot be reached"))
+        errand.begin()
+        self._errands.append(errand)
+        timer = asyncio.get_running_loop().call_later(self._begin_within, errand.end_all, _TOO_SLOW)
+        try:
+            if self._closed:
+                errand.end_all(_CLOSING)
+            self._grow()
+            await errand.done
+        finally:
+            timer.cancel()
+            waiting.clear()
+            self._errands.remove(errand)
 
     async def close(self) -> None:
-        """Take leave on every idle connection."""
-        while self._idle:
-            await self._idle.pop()[0].quit()
+        """Begin nothing more, take leave on every connection; what is on the wire gets a moment to end."""
+        self._closed = True
+        self._defer_all(_CLOSING)
+        for wake in self._idle:
+            if not wake.done():
+                wake.set_result(None)
+        if self._tasks:
+            _done, late = await asyncio.wait(set(self._tasks), timeout=self._deadlines.probe)
+            for session in list(self._sessions):
+                session.abort("the service is stopping")
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
-    async def _work(self, source: deque[Copy], report: Callable[[Copy, Outcome], None]) -> Outcome | None:
-        """One worker: connections one after the other until nothing is left; returns why it stopped early."""
-        async with self._slots:
-            while source:
-                reused = self._take_idle()
-                try:
-                    wire = reused or await self._connect()
-                except Unusable as error:
-                    return Outcome(OutcomeKind.deferred, error.reply, error.detail)
-                before = wire.sent
-                self._refuse_utf8(source, wire, report)
-                untried = await wire.send_bulk(source, report, most=self._most - wire.sent)
-                if reused is not None:
-                    source.extend(untried)  # an idle connection that the relay had closed meanwhile
-                else:
-                    for copy in untried:
-                        report(copy, Outcome(OutcomeKind.deferred, None, "the relay closed the connection"))
-                if wire.closed:
-                    if wire.sent == before and reused is None:
-                        return Outcome(OutcomeKind.deferred, None, "the relay closed the connection")
-                elif wire.sent >= self._most:
-                    await wire.quit()
-                else:
-                    self._idle.append((wire, asyncio.get_running_loop().time()))
+    # -- the pool --------------------------------------------------------------------------------------------
+
+    def _take(self) -> Item | None:
+        """The next copy, of each sender in turn."""
+        errands = self._errands
+        for _each in range(len(errands)):
+            errand = errands[0]
+            errands.rotate(-1)
+            if errand.waiting:
+                return errand.waiting.popleft()
         return None
 
-    def _refuse_utf8(self, source: deque[Copy], wire: Wire, report: Callable[[Copy, Outcome], None]) -> None:
-        """A relay without SMTPUTF8 cannot take such an address: an honest failure instead of a broken one (RFC 6531 §3.2)."""
-        if "SMTPUTF8" in wire.capabilities or not any(copy.smtputf8 for copy in source):
+    def _grow(self) -> None:
+        """Wake or open as many connections as what waits is worth."""
+        waiting = sum(len(errand.waiting) for errand in self._errands)
+        wanted = min(self._connections, -(-waiting // _COPIES_A_CONNECTION))
+        busy = len(self._tasks) - len(self._idle)
+        while busy < wanted and self._idle:
+            wake = self._idle.pop()
+            if not wake.done():
+                wake.set_result(None)
+                busy += 1
+        loop = asyncio.get_running_loop()
+        while busy < wanted and len(self._tasks) < self._connections and not self._closed:
+            if self._tasks and loop.time() < self._not_before:
+                return
+            task = loop.create_task(self._serve())
+            self._tasks.add(task)
+            task.add_done_callback(self._served)
+            busy += 1
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        """A connection has ended; if that leaves work without hands, hire again, or give up for now."""
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._defer_all(Outcome(OutcomeKind.deferred, None, "an error of ours"))
+            task.get_loop().call_exception_handler({"message": "a relay connection failed", "exception": task.exception()})
+        elif not self._closed:
+            self._grow()
+
+    async def _serve(self) -> None:
+        """One connection from its beginning to its end."""
+        try:
+            session = await self._open()
+        except Unusable as error:
+            self._failed(error.outcome, opening=True)
             return
-        for copy in [copy for copy in source if copy.smtputf8]:
-            source.remove(copy)
-            report(copy, Outcome(OutcomeKind.failed, Reply(550, "5.6.7", "the relay cannot take an address that is not ASCII")))
-
-    def _take_idle(self) -> Wire | None:
-        now = asyncio.get_running_loop().time()
-        while self._idle:
-            wire, since = self._idle.pop()
-            if not wire.closed and now - since < self._idle_seconds:
-                return wire
-            wire.abort("idle for too long")
-        return None
-
-    async def _connect(self) -> Wire:
-        """Connect, greet, secure, log in. Raises: Unusable."""
-        loop, address = asyncio.get_running_loop(), self._address
-        context = ssl.create_default_context() if address.security else None
-        implicit = context if address.security == "tls" else None
+        self._sessions.add(session)
         try:
-            async with asyncio.timeout(self._connect_deadline):
-                if address.unix:
-                    _transport, wire = await loop.create_unix_connection(lambda: Wire(self._deadline), address.unix)
-                else:
-                    _transport, wire = await loop.create_connection(
-                        lambda: Wire(self._deadline),
-                        address.host,
-                        address.port,
-                        ssl=implicit,
-                        server_hostname=address.host if implicit else None,
-                    )
-        except (OSError, TimeoutError, ssl.SSLError) as error:
-            raise Unusable(f"cannot connect to the relay: {error or 'no answer'}") from error
+            session.chunking_proved = self._chunking_proved
+            while True:
+                await session.work(self._take, most=self._most, chunking=self._chunking)
+                self._chunking = self._chunking and not session.chunking_broken
+                self._chunking_proved = self._chunking_proved or session.chunking_proved
+                if session.retired is not None:
+                    self._failed(Outcome(OutcomeKind.deferred, session.retired))
+                elif session.settled:
+                    self._failures = 0
+                elif session.closed and not session.chunking_broken:
+                    self._failed(Outcome(OutcomeKind.deferred, None, session.why))
+                if session.closed:
+                    return
+                if session.retired is not None or session.settled >= self._most or not await self._stay_idle(session):
+                    await session.quit()
+                    return
+        finally:
+            self._sessions.discard(session)
+            session.abort("closed")
+
+    async def _open(self) -> Session:
+        if self._address.security and self._tls is None:
+            self._tls = await asyncio.to_thread(ssl.create_default_context)
+        return await open_session(self._address, hostname=self._hostname, deadlines=self._deadlines, tls=self._tls)
+
+    async def _stay_idle(self, session: Session) -> bool:
+        """Wait for work; False when there was none for too long, or the relay has left meanwhile."""
+        if self._closed:
+            return False
+        wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._idle.append(wake)
         try:
-            await self._greet(wire, context)
+            await asyncio.wait({wake, session.ended}, timeout=self._idle_seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if wake in self._idle:
+                self._idle.remove(wake)
+        if not wake.done() or session.closed or self._closed:
+            return False
+        try:  # without this, what is sent into a connection that the relay is just closing would be ambiguous
+            return (await session.command("RSET", self._deadlines.probe)).is_positive
         except Unusable:
-            wire.abort("refused")
-            raise
-        return wire
+            return False
 
-    async def _greet(self, wire: Wire, context: ssl.SSLContext | None) -> None:
-        _expect(await wire.reply(), 220)
-        await self._hello(wire)
-        if self._address.security == "starttls" and context is not None:
-            if "STARTTLS" not in wire.capabilities:
-                raise Unusable("the relay offers no STARTTLS")
-            _expect(await wire.command("STARTTLS"), 220)
-            await wire.start_tls(context, self._address.host)
-            await self._hello(wire)
-        if self._address.user:
-            await self._log_in(wire)
+    def _failed(self, outcome: Outcome, *, opening: bool = False) -> None:
+        """A connection that brought nothing. While others work that is all; else the relay may be away."""
+        self._failures += 1
+        self._not_before = asyncio.get_running_loop().time() + _HOLD_OFF
+        last = len(self._tasks) == 1
+        works = any(session.settled and not session.closed for session in self._sessions)
+        if (opening and last) or (self._failures >= _MOST_FAILURES and not works):
+            self._failures = 0
+            self._defer_all(outcome)
 
-    async def _hello(self, wire: Wire) -> None:
-        verb = "LHLO" if self._address.lmtp else "EHLO"
-        reply = await wire.command(
-            f"{verb} {self._hostname}",
-        )
-        if not reply.is_positive and not self._address.lmtp:
-            reply = await wire.command(f"HELO {self._hostname}")
-            _expect(reply, 250)
-            return
-        _expect(reply, 250)
-        for line in reply.text.split("\n")[1:]:
-            name, _space, value = line.strip().partition(" ")
-            wire.capabilities[name.upper()] = value
-
-    async def _log_in(self, wire: Wire) -> None:
-        user, password = self._address.user, self._address.password
-        offered = wire.capabilities.get("AUTH", "").upper().split()
-        if "PLAIN" in offered or not offered:
-            secret = base64.b64encode(f"\x00{user}\x00{password}".encode()).decode()
-            _expect(await wire.command(f"AUTH PLAIN {secret}"), 235)
-            return
-        _expect(await wire.command("AUTH LOGIN"), 334)
-        _expect(await wire.command(base64.b64encode(user.encode()).decode()), 334)
-        _expect(await wire.command(base64.b64encode(password.encode()).decode()), 235)
+    def _defer_all(self, outcome: Outcome) -> None:
+        for errand in list(self._errands):
+            errand.end_all(outcome)
 
 
-def _expect(reply: Reply, code: int) -> None:
-    if reply.code != code:
-        raise Unusable(f"the relay answered {reply}", reply)
+def _is_safe(path: str) -> bool:
+    return len(path) <= _LONGEST_PATH and _UNSAFE.search(path) is None

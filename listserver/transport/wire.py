@@ -1,8 +1,8 @@
-"""One SMTP or LMTP connection of ours: replies counted off against what was asked, with a deadline for each.
+"""One connection to a relay, seen as octets and replies: framing, a deadline for each reply, and never more unsent than needed.
 
-The bulk path is a small machine driven by replies, without a task or a future for each copy. With PIPELINING (RFC 2920)
-MAIL, RCPT and DATA of a copy leave together, and those of the next right behind the final dot; with CHUNKING (RFC 3030)
-whole copies leave without waiting, many at once. What was lost before its final dot is deferred, after it ambiguous.
+Replies are read line by line and handed up whole; a reply that has no end, is too long, or is none ends the connection
+(RFC 5321 §4.2). What is to be sent waits here and not in asyncio's buffer, so that after a loss we know which octets the
+peer surely never got: only copies whose last octet may have left us can be `ambiguous`.
 """
 
 from __future__ import annotations
@@ -10,310 +10,258 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
-from listserver.flows.ports import Copy, stuff
 from listserver.mail.reply import Outcome, OutcomeKind, Reply, parse_reply
 
-Report = Callable[[Copy, Outcome], None]
+LONGEST_REPLY = 16_384  # octets of one reply, all its lines; a peer that says more is not listened to
+_PORTION = 131_072  # octets handed to the socket at once
+_UNSURE = 2  # fewest octets that were not taken when asyncio says "pause"
 
-LONGEST_REPLY = 16_384  # octets of one reply; a peer that says more is not listened to
-_WINDOW = 40  # copies on the wire at once with CHUNKING
-_MAIL, _RCPT, _DATA, _DOT, _RSET = range(5)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """How long we wait, in seconds: not less than RFC 5321 §4.5.3.2 asks for."""
+
+    connect: float = 30.0
+    command: float = 300.0
+    """For the greeting and for the reply to each command, from the moment at which it was the peer's turn."""
+    content: float = 180.0
+    """Without any octet of a content being taken."""
+    final: float = 600.0
+    """For the reply to a whole content: giving up too early is how mail comes twice."""
+    probe: float = 10.0
+    """For a connection that was idle to show that it is alive."""
 
 
 class Unusable(Exception):
-    """The connection cannot be used; `reply` is what the peer said last, if it said something."""
+    """The relay cannot be used now: what happened, and what the relay said, if it said something."""
 
     def __init__(self, detail: str, reply: Reply | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
         self.reply = reply
 
-
-@dataclass(slots=True)
-class _Item:
-    copy: Copy
-    outcome: Outcome | None = None
-    dot_sent: bool = False
+    @property
+    def outcome(self) -> Outcome:
+        """For copies that were not begun: a relay that does not want us now is never a copy's fault."""
+        return Outcome(OutcomeKind.deferred, self.reply, self.detail)
 
 
 class Wire(asyncio.Protocol):
-    """A connection; `command` for the dialogue before and between, `send_bulk` for copies."""
+    """A connection on which commands are given one at a time; what sends mail in bulk builds on it."""
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadlines: Deadlines) -> None:
         self.capabilities: dict[str, str] = {}
         self.closed = False
-        self.sent = 0
-        self._deadline = deadline
+        self.why = "the connection was lost"
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._deadlines = deadlines
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._rest = b""
-        self._lines: list[bytes] = []
-        self._waiting: deque[asyncio.Future[Reply]] = deque()
-        self._expected: deque[tuple[int, _Item]] = deque()
-        self._bulk: asyncio.Future[None] | None = None
+        self._earlier: list[bytes] = []  # lines of a reply whose last line is still to come
+        self._waiting: asyncio.Future[Reply] | None = None
         self._heard = self._loop.time()
-        self._why = "the connection was lost"
+        self._timer: asyncio.TimerHandle | None = None
+        self._paused = False
+        self._unsent: deque[bytes | memoryview] = deque()
+        self._queued = 0  # octets that were ever to be sent
+        self._handed = 0  # octets that the socket was given
+        self._stuck = 0
+        self._often = min(deadlines.command, deadlines.content, deadlines.final)
 
-    # -- asyncio's side ------------------------------------------------------------------------------------
+    # -- what asyncio calls ----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back to the socket; be told as soon as it does not take everything."""
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
-        self._rest, self._lines = b"", []
+            transport.set_write_buffer_limits(high=1, low=0)
 
     def data_received(self, data: bytes) -> None:
-        self._heard = self._loop.time()
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._lines.append(line)
-            if line[3:4] == b"-" and len(self._lines) < 200:
-                continue
-            whole, self._lines = self._lines, []
-            self._take(whole)
+        """Cut what came into replies and hand each up."""
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        if lines:
+            self._heard = self._loop.time()
+        last = len(lines) - 1
+        for number, line in enumerate(lines):
+            if self._earlier or line[3:4] == b"-":
+                self._earlier.append(line)
+                if line[3:4] == b"-":
+                    continue
+                line, self._earlier = b"\n".join(self._earlier), []
+            if len(line) > LONGEST_REPLY:
+                self.abort("a reply without end")
+            else:
+                self._answered(line, number < last)
             if self.closed:
                 return
-        if len(self._rest) > LONGEST_REPLY or sum(map(len, self._lines)) > LONGEST_REPLY:
+        if len(self._rest) + sum(map(len, self._earlier)) > LONGEST_REPLY:
             self.abort("a reply without end")
 
+    def pause_writing(self) -> None:
+        """The socket does not take more now."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """The socket took everything; the peer's time for an answer begins."""
+        self._paused = False
+        self._heard = self._loop.time()
+        self._flush()
+
     def connection_lost(self, exc: Exception | None) -> None:
+        """The end, whoever brought it about; comes once."""
+        if self.ended.done():
+            return
         self.closed = True
-        error = Unusable(self._why)
-        while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_exception(error)
-        if self._bulk is not None and not self._bulk.done():
-            self._bulk.set_result(None)
+        if exc is not None:
+            self.why = f"the connection was lost: {exc}"
+        if self._timer is not None:
+            self._timer.cancel()
+        self._lost()
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(Unusable(self.why))
+        self._unsent.clear()
+        self.ended.set_result(None)
 
     # -- one command at a time -------------------------------------------------------------------------------
 
-    async def reply(self) -> Reply:
+    async def reply(self, seconds: float | None = None) -> Reply:
         """The next reply. Raises: Unusable after the deadline or when the connection is lost."""
         if self.closed:
-            raise Unusable(self._why)
-        future: asyncio.Future[Reply] = self._loop.create_future()
-        self._waiting.append(future)
+            raise Unusable(self.why)
+        self._waiting = self._loop.create_future()
         try:
-            return await asyncio.wait_for(future, self._deadline)
+            async with asyncio.timeout(seconds or self._deadlines.command):
+                return await self._waiting
         except TimeoutError:
             self.abort("no reply within the deadline")
-            raise Unusable(self._why) from None
+            raise Unusable(self.why) from None
+        finally:
+            self._waiting = None
 
-    async def command(self, line: str) -> Reply:
+    async def command(self, line: str, seconds: float | None = None) -> Reply:
         """Send one line and wait for its reply. Raises: Unusable."""
-        self._write(line.encode("utf-8") + b"\r\n")
-        return await self.reply()
+        self._send([line.encode("utf-8") + b"\r\n"])
+        return await self.reply(seconds)
 
     async def start_tls(self, context: ssl.SSLContext, hostname: str) -> None:
-        """Change to TLS; what was said before is forgotten. Raises: Unusable."""
-        if self._transport is None:
-            raise Unusable(self._why)
+        """Change to TLS; what the peer said before is forgotten (RFC 3207 §4.2). Raises: Unusable."""
+        if self._transport is None or self.closed:
+            raise Unusable(self.why)
+        if self._rest or self._earlier:  # said in clear, to be believed under TLS
+            self.abort("octets behind the reply to STARTTLS")
+            raise Unusable(self.why)
         try:
             upgraded = await self._loop.start_tls(
-                self._transport, self, context, server_hostname=hostname, ssl_handshake_timeout=self._deadline
+                self._transport, self, context, server_hostname=hostname, ssl_handshake_timeout=self._deadlines.connect
             )
-        except (OSError, ssl.SSLError, TimeoutError) as error:
-            self.abort("STARTTLS failed")
-            raise Unusable(f"STARTTLS failed: {error}") from error
-        self._transport = upgraded
+        except (OSError, TimeoutError) as error:
+            self.abort(f"STARTTLS failed: {error or 'no answer'}")
+            raise Unusable(self.why) from error
+        if upgraded is None:
+            self.abort("the connection was lost during STARTTLS")
+            raise Unusable(self.why)
+        self.connection_made(upgraded)
         self.capabilities = {}
+
+    async def quit(self) -> None:
+        """Take leave: QUIT, and close when it is answered (RFC 5321 §4.1.1.10), but do not wait long."""
+        try:
+            await self.command("QUIT", self._deadlines.probe)
+        except Unusable:
+            return
+        self.abort("closed")
 
     def abort(self, why: str) -> None:
         """Close at once."""
-        self._why = why
-        self.closed = True
+        if self.closed:
+            return
+        self.closed, self.why = True, why
         if self._transport is not None:
+            if self._transport.get_extra_info("sslcontext") is None:  # TLS has buffers of its own: there `paused` must do
+                self._handed -= self._transport.get_write_buffer_size()
+                self._paused = False
             self._transport.abort()
         self.connection_lost(None)
 
-    async def quit(self) -> None:
-        """Take leave politely, but do not wait long."""
-        if not self.closed and self._transport is not None:
-            self._write(b"QUIT\r\n")
-            self._transport.close()
-        self.closed = True
+    # -- for those who build on it ------------------------------------------------------------------------------
 
-    def _write(self, data: bytes) -> None:
-        if self._transport is not None and not self.closed:
-            self._transport.write(data)
-
-    # -- many copies -------------------------------------------------------------------------------------------
-
-    async def send_bulk(self, source: deque[Copy], report: Report, *, most: int) -> list[Copy]:
-        """Send copies from `source` until it is empty, `most` were sent, or the connection ends.
-
-        Each copy that ended is reported; the result are copies that the connection took and lost before anything was heard
-        of them on a connection that had been idle: the caller may try them elsewhere.
-        """
-        self._source, self._report, self._left = source, report, most
-        self._heard, heard_before = self._loop.time(), self._heard
-        self._pipelining, self._chunking = "PIPELINING" in self.capabilities, "CHUNKING" in self.capabilities
-        self._answers = 0
-        self._bulk = self._loop.create_future()
-        watch = self._loop.create_task(self._watch())
+    def _answered(self, lines: bytes, more: bool) -> None:
+        """One whole reply came; `more` says whether another one came with it."""
+        if self._waiting is None or self._waiting.done():
+            self.abort(f"unasked: {lines.decode('utf-8', 'replace').strip()[:200]}")  # a farewell (421), or confusion
+            return
         try:
-            self._next()
-            await self._bulk
-        finally:
-            watch.cancel()
-            self._bulk = None
-        return self._give_up(fresh=heard_before)
-
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(min(self._deadline / 4, 1.0))
-            if self._expected and self._loop.time() - self._heard > self._deadline:
-                self.abort("no reply within the deadline")
-
-    def _give_up(self, fresh: float) -> list[Copy]:
-        """Report what the connection took and did not answer for."""
-        untried = []
-        items = {id(item): item for _kind, item in self._expected}
-        self._expected.clear()
-        for item in items.values():
-            if item.outcome is not None:
-                self._report(item.copy, item.outcome)
-            elif item.dot_sent:
-                self._report(item.copy, Outcome(OutcomeKind.ambiguous, None, f"{self._why} after the final dot"))
-            elif self._answers == 0 and fresh:
-                untried.append(item.copy)
-            else:
-                self._report(item.copy, Outcome(OutcomeKind.deferred, None, self._why))
-        return untried
-
-    def _next(self) -> None:
-        """Put the next copies on the wire, as far as the peer's capabilities allow."""
-        if self._chunking:
-            parts: list[bytes] = []
-            while self._source and self._left > 0 and len(self._expected) < _WINDOW * 4:
-                parts += self._chunked(self._source.popleft())
-            if parts and self._transport is not None and not self.closed:
-                self._transport.writelines(parts)
-        elif self._source and self._left > 0:
-            self._write(self._begin()[1])
-        if not self._expected and self._bulk is not None and not self._bulk.done():
-            self._bulk.set_result(None)
-
-    def _begin(self) -> tuple[_Item, bytes]:
-        item = _Item(self._source.popleft())
-        self._left -= 1
-        mail, rcpt = self._paths(item.copy)
-        if self._pipelining:
-            self._expected.extend(((_MAIL, item), (_RCPT, item), (_DATA, item)))
-            return item, mail + rcpt + b"DATA\r\n"
-        self._expected.append((_MAIL, item))
-        return item, mail
-
-    def _paths(self, copy: Copy) -> tuple[bytes, bytes]:
-        parameters = ""
-        if "8BITMIME" in self.capabilities and not (copy.body.is_ascii and copy.head.isascii()):
-            parameters = " BODY=8BITMIME"
-        if copy.smtputf8:
-            parameters += " SMTPUTF8"
-        return f"MAIL FROM:<{copy.reverse_path}>{parameters}\r\n".encode(), f"RCPT TO:<{copy.recipient}>\r\n".encode()
-
-    def _chunked(self, copy: Copy) -> tuple[bytes, ...]:
-        """A whole copy; RSET first, so that a refusal of the one before leaves nothing open."""
-        item = _Item(copy, dot_sent=True)
-        self._left -= 1
-        mail, rcpt = self._paths(copy)
-        self._expected.extend(((_RSET, item), (_MAIL, item), (_RCPT, item), (_DOT, item)))
-        size = len(copy.head) + len(copy.body.raw)
-        return b"RSET\r\n" + mail + rcpt + b"BDAT %d LAST\r\n" % size + copy.head, copy.body.raw
-
-    def _take(self, lines: list[bytes]) -> None:
-        """One whole reply came."""
-        if self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                try:
-                    future.set_result(parse_reply(b"\n".join(lines)))
-                except ValueError:
-                    future.set_exception(Unusable("a reply that is none"))
-            return
-        self._answers += 1
-        first = lines[-1][:1]
-        if not self._expected:
-            self._stray(lines)
-            return
-        kind, item = self._expected.popleft()
-        if first == b"2" and kind != _DOT:
-            self._positive(kind, item)
-        elif first == b"3" and kind == _DATA:
-            self._content(item)
-        else:
-            self._ended(kind, item, lines)
-
-    def _stray(self, lines: list[bytes]) -> None:
-        """A reply that nobody asked for: the peer says good-bye (421)."""
-        self.abort(lines[-1].decode("utf-8", "replace").strip()[:200] or "the peer spoke unasked")
-
-    def _positive(self, kind: int, item: _Item) -> None:
-        if kind == _MAIL and not self._pipelining and not self._chunking:
-            self._expected.append((_RCPT, item))
-            self._write(self._paths(item.copy)[1])
-        elif kind == _RCPT and not self._pipelining and not self._chunking:
-            self._expected.append((_DATA, item))
-            self._write(b"DATA\r\n")
-        elif kind == _RSET and not self._chunking:
-            self._next()
-
-    def _content(self, item: _Item) -> None:
-        """The peer waits for content; what the next copy needs leaves right behind the final dot."""
-        if self._transport is None or self.closed:
-            return
-        if item.outcome is not None:  # told to go on although it was refused: an empty mail to nobody ends this
-            self._expected.appendleft((_DOT, item))
-            self._write(b".\r\n")
-            return
-        item.dot_sent = True
-        self._expected.appendleft((_DOT, item))
-        parts = [stuff(item.copy.head), item.copy.body.stuffed, b".\r\n"]
-        if self._pipelining and self._source and self._left > 0:
-            parts.append(self._begin()[1])
-        self._transport.writelines(parts)
-
-    def _ended(self, kind: int, item: _Item, lines: list[bytes]) -> None:
-        """A reply that decides about the copy: the last one, or a refusal."""
-        try:
-            reply = parse_reply(b"\n".join(lines))
+            self._waiting.set_result(parse_reply(lines))
         except ValueError:
             self.abort("a reply that is none")
+
+    def _lost(self) -> None:
+        """The connection has ended: account for what is in flight."""
+
+    def _send(self, parts: list[bytes]) -> int:
+        """Send octets, now or as soon as the socket takes them; the position of the last one."""
+        size = sum(map(len, parts))
+        self._queued += size
+        if self._paused or self._unsent or size > _PORTION:
+            self._unsent.extend(parts)
+            self._flush()
+        else:
+            self._hand(b"".join(parts), size)
+        return self._queued
+
+    def _flush(self) -> None:
+        unsent = self._unsent
+        while unsent and not self._paused and not self.closed:
+            portion, size = [], 0
+            while unsent and size < _PORTION:
+                part = unsent.popleft()
+                room = _PORTION - size
+                if len(part) > room:
+                    view = memoryview(part)
+                    unsent.appendleft(view[room:])
+                    part = view[:room]
+                portion.append(part)
+                size += len(part)
+            self._hand(b"".join(portion), size)
+
+    def _hand(self, octets: bytes, size: int) -> None:
+        if self._transport is None or self.closed:
             return
-        if item.outcome is None:
-            item.outcome = _outcome_of(reply, delivered=kind == _DOT)
-        if reply.code == 421:
-            self._expected.appendleft((kind, item))
-            self.abort(str(reply))
+        self._transport.write(octets)
+        if not self._transport.is_closing():  # a write that failed handed over nothing
+            self._handed += size
+
+    def _may_have_left(self, position: int) -> bool:
+        """Whether the octet at this position may have reached the peer."""
+        return position <= self._handed - (_UNSURE if self._paused else 0)
+
+    def _watch(self) -> None:
+        """Begin to watch the deadline of `_patience`; one timer a connection, however many replies come."""
+        self._heard = self._loop.time()
+        if self._timer is None and not self.closed:
+            self._timer = self._loop.call_later(self._often, self._look)
+
+    def _patience(self) -> float | None:
+        """How long the next reply may take; None while none is waited for."""
+        return None
+
+    def _look(self) -> None:
+        self._timer = None
+        seconds = self._patience()
+        if seconds is None or self.closed or self._transport is None:
             return
-        if kind == _DOT:
-            self._finish(item)
-        elif self._chunking:
-            return  # the rest of this copy's replies follow
-        elif kind == _DATA or not self._pipelining:
-            self._report(item.copy, item.outcome)
-            self.sent += 1
-            self._expected.append((_RSET, item))
-            self._write(b"RSET\r\n")
-
-    def _finish(self, item: _Item) -> None:
-        self.sent += 1
-        if item.outcome is not None:
-            self._report(item.copy, item.outcome)
-        if not self._expected or (self._chunking and len(self._expected) < _WINDOW * 2):
-            self._next()
-
-
-def _outcome_of(reply: Reply, *, delivered: bool) -> Outcome:
-    if reply.is_positive:
-        kind = OutcomeKind.delivered if delivered else OutcomeKind.deferred
-    else:
-        kind = OutcomeKind.failed if reply.is_permanent else OutcomeKind.deferred
-    return Outcome(kind, reply)
-
-
-FORBIDDEN: Final = frozenset("\r\n\x00 <>")
+        stuck = self._transport.get_write_buffer_size() + sum(map(len, self._unsent)) if self._paused else 0
+        if stuck:
+            seconds = self._deadlines.content
+            if stuck != self._stuck:
+                self._heard = self._loop.time()  # some of it was taken since we last looked
+        self._stuck = stuck
+        left = self._heard + seconds - self._loop.time()
+        if left <= 0:
+            self.abort("no reply within the deadline" if not stuck else "nothing was taken within the deadline")
+            return
+        self._timer = self._loop.call_later(min(left, self._often), self._look)
