@@ -56,7 +56,12 @@ def choose_anew(connection: Connection, list_id: int, number: int, row: Mapping[
         connection,
         {
             "undone_at": None,
-            **row, "list_id": list_id, "post_number": number, "id": (last or 0) + 1, "chosen": True, "made_at": now,
+            **row,
+            "list_id": list_id,
+            "post_number": number,
+            "id": (last or 0) + 1,
+            "chosen": True,
+            "made_at": now,
         },
     )
 
@@ -68,7 +73,12 @@ def note(connection: Connection, list_id: int, number: int, row: Mapping[str, ob
         connection,
         {
             "undone_at": None,
-            **row, "list_id": list_id, "post_number": number, "id": (last or 0) + 1, "chosen": False, "made_at": now,
+            **row,
+            "list_id": list_id,
+            "post_number": number,
+            "id": (last or 0) + 1,
+            "chosen": False,
+            "made_at": now,
         },
     )
 
