@@ -99,8 +99,7 @@ def read_body(raw: bytes, header: Header) -> BodyText:
 def _finish(reading: _Reading, pieces: list[_Piece]) -> BodyText:
     texts: list[str] = []
     for piece in pieces:
-        text = piece.text if piece.text is not None and (piece.text.strip() or piece.html is None) else None
-        texts.append(text if text is not None else html_to_text(piece.html or ""))
+        texts.append(piece.text if piece.text is not None else html_to_text(piece.html or ""))
     text = "\n".join(each.strip("\n") for each in texts if each.strip()).strip("\n")
     htmls = [piece.html for piece in pieces if piece.html is not None]
     if reading.size >= MAX_TEXT or len(text) > MAX_TEXT:

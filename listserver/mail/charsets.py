@@ -93,11 +93,6 @@ _WIDER = {
     "iso8859-11": "cp874",
 }
 _ALIASES = {
-    "x-unknown": "",
-    "unknown-8bit": "",
-    "8bit": "",
-    "default": "",
-    "ansi_x3.4-1968": "ascii",
     "iso-8859-8-i": "iso8859-8",
     "ks_c_5601-1987": "cp949",
     "x-sjis": "cp932",
@@ -120,7 +115,8 @@ def _known_labels() -> dict[str, str]:
     """Every label that we read, spelt plainly, with Python's name of its charset."""
     modules = {aliases.get(_plain_name(name), _plain_name(name)): name for name in _ALLOWED}
     labels = {alias: modules[module] for alias, module in aliases.items() if module in modules}
-    return {_plain_name(label): name for label, name in (labels | modules | {name: name for name in _ALLOWED}).items()}
+    labels |= modules | {name: name for name in _ALLOWED} | _ALIASES
+    return {_plain_name(label): name for label, name in labels.items()}
 
 
 # Labels come from strangers: `codecs.lookup` would try to import each unknown one, and remember it for ever.
@@ -130,9 +126,7 @@ _LABELS = _known_labels()
 @lru_cache(maxsize=512)
 def find_codec(label: str) -> str | None:
     """Python's name of a charset, or None when the label is not one we read."""
-    label = label.strip().strip("\"'").lower()[:60]
-    label = _ALIASES.get(label, label)
-    name = _LABELS.get(_plain_name(label)) if label.isascii() else None
+    name = _LABELS.get(_plain_name(label[:60].lower())) if label.isascii() else None
     return None if name is None else _WIDER.get(name, name)
 
 

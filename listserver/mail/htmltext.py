@@ -37,7 +37,6 @@ _HIDDEN = re.compile(
 )
 _PRE = re.compile(r"white-space\s*:\s*(?:pre|break-spaces)", re.I)
 _NO_BORDER = re.compile(r"border\s*:\s*(?:none|0)", re.I)
-_DECLARATION = re.compile(r"\s*<\?xml[^>]{0,200}>", re.I)
 _TOKEN = re.compile(
     r"<!--|<(/?)(script|style|title|blockquote|br|p|div|tr|li|h[1-6]|table|ul|ol|pre|hr|td|th)\b|<[a-zA-Z/!?]|[^<]+|<", re.I
 )
@@ -54,12 +53,11 @@ _ADDRESS_START = re.compile(r"(?:https?://)?(?:www\.)?")
 
 def html_to_text(text: str) -> str:
     """The text of an HTML part as a person would read it. Never raises. Limits: half a million characters."""
-    declaration = _DECLARATION.match(text)
-    text = _NOT_IN_HTML.sub("", text[declaration.end() if declaration else 0 :][:MAX_HTML])
+    text = _NOT_IN_HTML.sub("", text[:MAX_HTML])
     if is_bomb(text):
         return _mark_quotes(_words(text))
     try:
-        parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
+        parser = lxml.html.HTMLParser(encoding="utf-8", no_network=True)
         tree = lxml.html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
         _prepare(tree)
         laid_out = Inscriptis(tree, _CONFIG).get_text()
@@ -101,7 +99,7 @@ def _attributes(text: str, start: int, end: int) -> int:
 
 def _prepare(tree: lxml.html.HtmlElement) -> None:
     """Take out what is hidden, write out what is only shown, and mark where quotes begin and end."""
-    for element in list(tree.iter("script", "style", "title", "head", "template", "noscript")):
+    for element in list(tree.iter("template", "noscript")):
         _empty(element)
     for quote in list(tree.iter("blockquote")):
         _mark(quote)
