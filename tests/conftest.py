@@ -8,10 +8,13 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from sqlmodel import SQLModel
 
 from listserver.store import schema
 from listserver.store.engine import Database
@@ -61,17 +64,63 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def postgres_address(postgres_server: str) -> Iterator[str]:
+@contextmanager
+def _own_database(server: str) -> Iterator[str]:
     """The address of an empty database of one's own on PostgreSQL."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    engine = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    yield sa.make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+    yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
     with engine.connect() as connection:
         connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
+
+
+@pytest.fixture
+def postgres_address(postgres_server: str) -> Iterator[str]:
+    """The address of an empty database of one's own on PostgreSQL."""
+    with _own_database(postgres_server) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def postgres_shared(postgres_server: str) -> Iterator[str]:
+    """The address of one database on PostgreSQL that tests use in turn: making one takes longer than emptying it."""
+    with _own_database(postgres_server) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an up-to-date SQLite database, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "listserver.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+def _migrate(address: str) -> None:
+    made = Database(address)
+    schema.upgrade(made)
+    made.close()
+
+
+def _empty(address: str) -> None:
+    """Make a database on PostgreSQL as it is after all migrations, whatever a test left in it."""
+    engine = sa.create_engine(address)
+    with engine.begin() as connection:
+        found = set(sa.inspect(connection).get_table_names())
+        if MigrationContext.configure(connection).get_current_revision() == schema.newest():
+            known = [table.name for table in reversed(SQLModel.metadata.sorted_tables) if table.name != "counter"]
+            others = found - set(known) - {"alembic_version", "counter"}
+            for name in (*sorted(others), *known):
+                connection.execute(sa.text(f"DELETE FROM {name}"))
+            connection.execute(sa.text("UPDATE counter SET next = 1"))
+        elif found:
+            connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+            connection.execute(sa.text("CREATE SCHEMA public"))
+    engine.dispose()
+    _migrate(address)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -82,10 +131,14 @@ def database_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_address"))
 
 
-@pytest.fixture
-def database(database_address: str) -> Iterator[Database]:
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An up-to-date database, once on SQLite and once on PostgreSQL."""
-    opened = Database(database_address)
-    schema.upgrade(opened)
+    if request.param == "sqlite":
+        address = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), tmp_path / 'listserver.db')}"
+    else:
+        address = request.getfixturevalue("postgres_shared")
+        _empty(address)
+    opened = Database(address)
     yield opened
     opened.close()

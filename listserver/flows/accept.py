@@ -64,7 +64,7 @@ def find_arrival(site: Site, recipient: str) -> Arrival | None:
     if address is None:
         return None
     domain = address.domain.lower()
-    if domain not in site.hosts:
+    if not site.is_ours(domain):
         return None
     destination = route(address.local, domain, lambda name: site.directory.by_address(name) is not None)
     if destination is None:
@@ -128,5 +128,4 @@ def prepare_again(site: Site, mail: NewMail, raw: bytes) -> Prepared:
 
 def signs_of(site: Site, prepared: Prepared, reverse_path: str) -> Signs:
     """The automatic signs of a mail, with our own lists known as such."""
-    own = frozenset(each.list_id for each in site.directory.everything())
-    return read_signs(prepared.header, reverse_path, prepared.parsed.subject, own)
+    return read_signs(prepared.header, reverse_path, prepared.parsed.subject, site.directory.list_ids, raw=prepared.raw)

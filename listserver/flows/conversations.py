@@ -11,8 +11,9 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, Row
 
+from listserver.errors import NotFound
 from listserver.lists.threads import order_posts
-from listserver.store import evidence, posts
+from listserver.store import evidence, incoming, posts
 
 
 def describe_all(connection: Connection, list_id: int) -> list[dict[str, Any]]:
@@ -56,7 +57,16 @@ def _describe_post(row: Row[Any], depth: int, by_number: Mapping[int, Row[Any]],
 
 def explain(connection: Connection, list_id: int, post_name: str) -> dict[str, Any]:
     """Why a post stands where it stands: the chosen evidence, the other candidates, and sentences for people."""
-    post = posts.get(connection, list_id, post_name)
+    try:
+        post = posts.get(connection, list_id, post_name)
+    except NotFound as error:
+        waiting = evidence.awaiting(connection, list_id, _bracketed(post_name))
+        if not waiting:
+            raise
+        answers = " and ".join(f"#{row.post_number}" for row in waiting)
+        raise NotFound(
+            f"{_bracketed(post_name)} never came to this list: a ghost, known only because {answers} names it"
+        ) from error
     rows = {row.number: row for row in posts.of_conversations(connection, list_id, [post.conversation])}
     depth = dict(order_posts([(row.number, row.parent, row.date) for row in rows.values()]))[post.number]
     pieces = evidence.of_post(connection, list_id, post.number)
@@ -77,7 +87,30 @@ def explain(connection: Connection, list_id: int, post_name: str) -> dict[str, A
     described["quotes"] = []
     sentences = [chosen.detail if chosen is not None else "It starts a conversation."]
     sentences += [f"{'Before: ' if piece.undone_at else 'Not followed: '}{piece.detail}" for piece in others]
-    if post.flags:
-        sentences.append(post.flags)
+    sentences += _about(connection, list_id, post)
     described["sentences"] = sentences
     return described
+
+
+def _bracketed(name: str) -> str:
+    name = name.strip()
+    return name if name.startswith("<") else f"<{name}>"
+
+
+def _about(connection: Connection, list_id: int, post: Row[Any]) -> list[str]:
+    """What else is to be known of a post's place: circles that others would have closed, and mails that were the same."""
+    sentences = [
+        f"#{number} names this post, too, but this one answers #{number}: a circle, refused"
+        for number in evidence.refused_links(connection, list_id, post.conversation, post.number)
+    ]
+    if post.flags:
+        sentences.append(post.flags)
+    later = [row.number for row in posts.by_message_ids(connection, list_id, [post.message_id]) if row.number > post.number]
+    sentences += [f"another post, #{number}, has the same Message-ID and other content" for number in later]
+    again = incoming.repeated(connection, list_id, post.number)
+    if again:
+        times = "once" if len(again) == 1 else f"{len(again)} times"
+        sentences.append(
+            f"the same mail came again, {times}, last on {again[-1]:%d %B %Y at %H:%M} UTC: a duplicate, not posted a second time"
+        )
+    return sentences

@@ -56,7 +56,7 @@ def approve(site: Site, held_id: int, reason: str = "") -> str:
     prepared = accept.prepare_again(site, mail, raw)
     one = post.Incoming(mail=mail, prepared=prepared, alist=alist, message_id=post.message_id_of(site, prepared))
 
-    def work(connection: Connection) -> int:
+    def work(connection: Connection) -> post.Published:
         _still_held(connection, mail)
         author = prepared.parsed.author
         member = members.find(connection, alist.id, author.address.key) if author is not None else None
@@ -65,7 +65,8 @@ def approve(site: Site, held_id: int, reason: str = "") -> str:
             connection, site, one, member if member is not None and member.state != "left" else None, answered.post
         )
 
-    return f"Posted as #{site.database.write(work)}."
+    done = site.database.write(work)
+    return f"Posted as #{done.number}." if done.is_new else f"It is posted already, as #{done.number}: recorded as a duplicate."
 
 
 def reject(site: Site, held_id: int, reason: str = "") -> str:

@@ -5,7 +5,7 @@ Approving a held post enters at `publish`, so that it is threaded and sent exact
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from listserver import maillog
 from listserver.flows import answers, notices, threading
-from listserver.flows.accept import Arrival, Prepared, signs_of
+from listserver.flows.accept import Arrival, Prepared, find_arrival, signs_of
 from listserver.flows.site import Site
 from listserver.lists import moderation
 from listserver.lists.addressing import DestinationKind
@@ -23,6 +23,7 @@ from listserver.lists.model import MailingList, Role
 from listserver.lists.moderation import Accept, Discard, Hold, Ignore, PostFacts, Reject, Verdict
 from listserver.lists.tokens import name_token
 from listserver.lists.transform import edited_fields
+from listserver.mail.address import Address
 from listserver.mail.bodytext import read_body
 from listserver.mail.envelope import Envelope
 from listserver.mail.headers import decode_text
@@ -78,11 +79,9 @@ def refusal(site: Site, envelope: Envelope, arrival: Arrival, prepared: Prepared
 
 def _receive(connection: Connection, site: Site, one: Incoming) -> None:
     mail, alist, prepared = one.mail, one.alist, one.prepared
-    twins = [
-        row for row in posts.by_message_ids(connection, alist.id, [one.message_id]) if row.content_hash == prepared.content_hash
-    ]
-    if twins:
-        _end(connection, mail, IncomingState.duplicate, f"the same as #{twins[0].number}", twins[0].number)
+    twin = _twin(posts.by_message_ids(connection, alist.id, [one.message_id]), one)
+    if twin is not None:
+        _end(connection, mail, IncomingState.duplicate, f"the same as #{twin}", twin)
         return
     facts, member = _facts(connection, site, alist, prepared, mail.reverse_path)
     verdict = moderation.judge(facts, alist.options)
@@ -103,7 +102,6 @@ def _facts(
     on_list = member is not None and member.state in ("active", "paused", "suspended")
     signs = signs_of(site, prepared, reverse_path)
     now = site.now()
-    named = {box.address.key for box in (*parsed.to, *parsed.cc)}
     today = (
         posts.count_by_member(connection, alist.id, member.id, now - timedelta(days=1)) if on_list and member.posts >= 20 else 0
     )
@@ -119,12 +117,7 @@ def _facts(
         posts_today=today,
         size=len(prepared.raw),
         has_attachments=needs_body and bool(read_body(prepared.raw, prepared.header).attachments),
-        names_list=any(
-            each == alist.address
-            or (each.startswith(f"{alist.local}+") and each.endswith(f"@{alist.host}"))
-            or each == alist.helper("digest")
-            for each in named
-        ),
+        names_list=any(_leads_to(site, alist, box.address) for box in (*parsed.to, *parsed.cc)),
         strong_signs=signs.strong,
         foreign_list=signs.foreign_list,
         own_mark=signs.own_mark,
@@ -133,6 +126,14 @@ def _facts(
         older_than_week=_is_old(parsed.date, prepared, now),
         header_text=lambda name: tuple(decode_text(body, 1000) for body in prepared.header.all(name)[:20]),
     ), member
+
+
+def _leads_to(site: Site, alist: MailingList, address: Address) -> bool:
+    """Whether an address is one of this list's, in any spelling that a mail program makes of it."""
+    if not site.is_ours(address.domain):
+        return False
+    found = find_arrival(site, str(address))
+    return found is not None and found.alist is not None and found.alist.id == alist.id
 
 
 def _is_old(date: datetime | None, prepared: Prepared, now: datetime) -> bool:
@@ -207,12 +208,26 @@ def own_text(prepared: Prepared) -> str:
     return "\n".join(read_body(prepared.raw, prepared.header).text.split("\n")[:_SHOWN_TEXT])
 
 
-def publish(connection: Connection, site: Site, one: Incoming, member: Any, named: Any) -> int:
-    """Number, thread and store a post, and queue a copy for everyone who gets each; returns its number."""
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The number of a post, and whether this mail made it: another delivery of the same mail may have been faster."""
+
+    number: int
+    is_new: bool = True
+
+
+def publish(connection: Connection, site: Site, one: Incoming, member: Any, named: Any) -> Published:
+    """Number, thread and store a post, and queue a copy for everyone who gets each."""
     mail, alist, prepared = one.mail, one.alist, one.prepared
     parsed, now = prepared.parsed, site.now()
     number = lists.next_post(connection, alist.id)
-    placed = threading.place(connection, alist.id, number, one.message_id, parsed.ids, named, now)
+    held = threading.look_up(connection, alist.id, one.message_id, parsed.ids)
+    twin = _twin(held, one)
+    if twin is not None:  # judged at the same time as this one, on PostgreSQL; or held twice and approved twice
+        lists.give_back(connection, alist.id)
+        _end(connection, mail, IncomingState.duplicate, f"the same as #{twin}", twin)
+        return Published(twin, is_new=False)
+    placed = threading.place(connection, alist.id, number, one.message_id, parsed.ids, named, now, held=held)
     author = parsed.author
     posts.add(
         connection,
@@ -243,7 +258,13 @@ def publish(connection: Connection, site: Site, one: Incoming, member: Any, name
         members.count_post(connection, alist.id, member.id)
     _queue(connection, site, one, number, member, now)
     _end(connection, mail, IncomingState.posted, "", number)
-    return number
+    return Published(number)
+
+
+def _twin(held: Sequence[Any], one: Incoming) -> int | None:
+    """The post that is this very mail, delivered before (P5: Message-ID and content are the same)."""
+    same = (r.number for r in held if r.message_id == one.message_id and bytes(r.content_hash) == one.prepared.content_hash)
+    return next(same, None)
 
 
 def _plausible(date: datetime | None, now: datetime) -> datetime:

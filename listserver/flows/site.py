@@ -32,6 +32,10 @@ class Directory:
         self._version: tuple[int, int] | None = None
         self._by_address: dict[str, MailingList] = {}
         self._by_id: dict[int, MailingList] = {}
+        self.hosts: frozenset[str] = frozenset()
+        """The mail domains of all lists."""
+        self.list_ids: frozenset[str] = frozenset()
+        """The machine names of all lists (RFC 2919)."""
 
     def refresh(self) -> None:
         """Read the lists again if any was made, changed or removed."""
@@ -41,6 +45,8 @@ class Directory:
                 found = lists.everything(connection)
                 self._by_address = {each.address: each for each in found}
                 self._by_id = {each.id: each for each in found}
+                self.hosts = frozenset(each.host for each in found)
+                self.list_ids = frozenset(each.list_id for each in found)
                 self._version = version
 
     def by_address(self, address: str) -> MailingList | None:
@@ -77,7 +83,6 @@ class Site:
         """The present moment, UTC."""
         return self.clock.now()
 
-    @property
-    def hosts(self) -> frozenset[str]:
-        """The mail domains that any list of ours lives in."""
-        return frozenset(each.host for each in self.directory.everything()) | {self.hostname.lower()}
+    def is_ours(self, domain: str) -> bool:
+        """Whether any list of ours lives in this mail domain, or the site itself."""
+        return domain.lower() in self.directory.hosts or domain.lower() == self.hostname.lower()

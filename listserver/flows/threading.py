@@ -6,6 +6,7 @@ conversation, as siblings; when it comes, they move under it, unless that would 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,9 +30,26 @@ class Placed:
     flags: str
 
 
-def place(connection: Connection, list_id: int, number: int, message_id: str, ids: ReplyIds, named: Any, now: datetime) -> Placed:
-    """Choose the parent of post `number`, keep the evidence, and link those that waited for it."""
-    held = posts.by_message_ids(connection, list_id, [message_id, *ids.chain()])
+def look_up(connection: Connection, list_id: int, message_id: str, ids: ReplyIds) -> list[Any]:
+    """The posts that carry an id of this mail's own or of its chain, oldest first.
+
+    Read under the list's lock (after `lists.next_post`), so that no post that is being stored meanwhile is overlooked.
+    """
+    return posts.by_message_ids(connection, list_id, [message_id, *ids.chain()])
+
+
+def place(
+    connection: Connection,
+    list_id: int,
+    number: int,
+    message_id: str,
+    ids: ReplyIds,
+    named: Any,
+    now: datetime,
+    *,
+    held: Sequence[Any],
+) -> Placed:
+    """Choose the parent of post `number`, keep the evidence, and link those that waited for it; `held` is what `look_up` found."""
     known: dict[str, PostRef] = {}
     for row in held:
         known.setdefault(row.message_id, PostRef(number=row.number, message_id=row.message_id, conversation=row.conversation))
@@ -90,9 +108,10 @@ def _adopt(
         child = children[each.post_number]
         joined.add(child.conversation)
         if would_cycle(child.number, arrived.number, parent_of.get):
-            evidence.note(connection, list_id, child.number, _values(refused_cycle(arrived)), now)
+            evidence.note(connection, list_id, child.number, _values(refused_cycle(each.field, arrived)), now)
             continue
-        link = late_parent(each.field, arrived)
+        nearer = evidence.awaited_by(connection, list_id, child.number, each.rank)
+        link = late_parent(each.field, each.rank, arrived, nearer)
         parent_of[child.number] = arrived.number
         posts.link(connection, list_id, child.number, parent=arrived.number, kind=link.kind, score=link.score)
         evidence.choose_anew(connection, list_id, child.number, _values(link), now)

@@ -52,6 +52,9 @@ class ThreadMatch:
     awaited: tuple[AwaitedId, ...]
 
 
+_FIELDS = {"in-reply-to": "In-Reply-To", "references": "References"}
+
+
 def choose_parent(ids: ReplyIds, known: Mapping[str, PostRef], *, named: PostRef | None = None) -> ThreadMatch:
     """Return the post that this message answers.
 
@@ -82,17 +85,31 @@ def choose_parent(ids: ReplyIds, known: Mapping[str, PostRef], *, named: PostRef
         awaited = []
     if found:
         nearest = min((i for i, m in enumerate(ids.chain()) if m in known), default=0)
-        return ThreadMatch(chosen=found[0], candidates=tuple(found), awaited=tuple(a for a in awaited if a.rank < nearest))
-    return ThreadMatch(chosen=_root(awaited), candidates=(_root(awaited),), awaited=tuple(awaited))
+        awaited = [each for each in awaited if each.rank < nearest]
+    else:
+        found = [_root(awaited)]
+    chosen = found[0]
+    if ids.message_id in fields:
+        found.append(_itself(fields[ids.message_id], ids.message_id))
+    return ThreadMatch(chosen=chosen, candidates=tuple(found), awaited=tuple(awaited))
 
 
-def _by_field(held: PostRef, field: str, rank: int, missing: Sequence[str]) -> Candidate:
-    name = "In-Reply-To" if field == "in-reply-to" else "References"
-    detail = f"{name} names #{held.number}"
+def _by_field(held: PostRef, field: str, rank: int, missing: Sequence[str], words: str = "") -> Candidate:
+    detail = f"{_FIELDS[field]} names #{held.number}{words}"
     if missing:
         detail += f"; nearer, it names {missing[0]}, which never came"
     score = 0.99 if rank == 0 else 0.95 if not missing else 0.9
     return Candidate(kind=field, parent=held.number, message_id=held.message_id, score=score, detail=detail)
+
+
+def _itself(field: str, message_id: str) -> Candidate:
+    return Candidate(
+        kind=field,
+        parent=None,
+        message_id=message_id,
+        score=0.0,
+        detail=f"{_FIELDS[field]} names the post itself: a circle, refused",
+    )
 
 
 def _root(awaited: Sequence[AwaitedId]) -> Candidate:
@@ -107,26 +124,19 @@ def _root(awaited: Sequence[AwaitedId]) -> Candidate:
     return Candidate(kind="none", parent=None, message_id="", score=1.0, detail="it starts a conversation")
 
 
-def late_parent(field: str, parent: PostRef) -> Candidate:
-    """The link of a post to a parent that came after it."""
-    name = "In-Reply-To" if field == "in-reply-to" else "References"
+def late_parent(field: str, rank: int, parent: PostRef, missing: Sequence[str] = ()) -> Candidate:
+    """The link of a post to a parent that came after it; `missing` are ids that stand nearer and are still awaited."""
+    return _by_field(parent, field, rank, missing, ", which came later")
+
+
+def refused_cycle(field: str, parent: PostRef) -> Candidate:
+    """The link that was not made, because it would have closed a circle."""
     return Candidate(
         kind=field,
         parent=parent.number,
         message_id=parent.message_id,
-        score=0.99,
-        detail=f"{name} names #{parent.number}, which came later",
-    )
-
-
-def refused_cycle(parent: PostRef) -> Candidate:
-    """The link that was not made, because it would have closed a circle."""
-    return Candidate(
-        kind="references",
-        parent=parent.number,
-        message_id=parent.message_id,
         score=0.0,
-        detail=f"it names #{parent.number}, but that post answers this one: a circle, refused",
+        detail=f"{_FIELDS[field]} names #{parent.number}, but that post answers this one: a circle, refused",
     )
 
 

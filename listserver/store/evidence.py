@@ -112,6 +112,36 @@ def no_longer_awaited(connection: Connection, list_id: int, number: int, rank: i
     connection.execute(sa.delete(Awaited).where(_A.c.list_id == list_id, _A.c.post_number == number, _A.c.rank >= rank))
 
 
+def awaited_by(connection: Connection, list_id: int, number: int, rank: int) -> list[str]:
+    """The ids that a post awaits nearer than `rank` of its chain, nearest first."""
+    return list(
+        connection.execute(
+            sa.select(_A.c.message_id)
+            .where(_A.c.list_id == list_id, _A.c.post_number == number, _A.c.rank < rank)
+            .order_by(_A.c.rank)
+        ).scalars()
+    )
+
+
+def refused_links(connection: Connection, list_id: int, conversation: int, parent: int) -> list[int]:
+    """Posts of a conversation whose link to `parent` was refused, because it would have closed a circle."""
+    return list(
+        connection.execute(
+            sa.select(_E.c.post_number)
+            .join(Post, sa.and_(col(Post.list_id) == _E.c.list_id, col(Post.number) == _E.c.post_number))
+            .where(
+                col(Post.list_id) == list_id,
+                col(Post.conversation) == conversation,
+                _E.c.parent == parent,
+                _E.c.score == 0.0,
+                _E.c.chosen.is_(False),
+                _E.c.undone_at.is_(None),
+            )
+            .order_by(_E.c.post_number)
+        ).scalars()
+    )
+
+
 def ghosts(connection: Connection, list_id: int) -> dict[int, str]:
     """For each post that names ids which never came: the nearest of them."""
     found: dict[int, str] = {}

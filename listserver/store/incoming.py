@@ -140,6 +140,21 @@ def states(connection: Connection) -> dict[str, int]:
     return counted
 
 
+def repeated(connection: Connection, list_id: int, post_number: int) -> list[datetime]:
+    """When the mail of a post came again and was not posted a second time."""
+    return list(
+        connection.execute(
+            sa.select(col(Incoming.received_at))
+            .where(
+                col(Incoming.list_id) == list_id,
+                sa.text("state = 'duplicate'"),  # as the index says it
+                col(Incoming.post_number) == post_number,
+            )
+            .order_by(col(Incoming.id))
+        ).scalars()
+    )
+
+
 def posts_today(connection: Connection, list_id: int, reverse_path: str, since: datetime) -> int:
     """How many mails of one envelope sender were posted since a time."""
     return int(

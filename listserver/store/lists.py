@@ -120,6 +120,13 @@ def next_post(connection: Connection, list_id: int) -> int:
     return int(_NEXT_POST.run(connection, {"l": list_id}).scalar_one()) - 1
 
 
+def give_back(connection: Connection, list_id: int) -> None:
+    """Give the number just taken back, under the same lock: it was no new post after all."""
+    connection.execute(
+        sa.update(MailingListRow).where(col(MailingListRow.id) == list_id).values(next_post=MailingListRow.next_post - 1)
+    )
+
+
 _L = table_of(MailingListRow)
 _NEXT_POST = HotStatement(
     sa.update(_L).where(_L.c.id == sa.bindparam("l")).values(next_post=_L.c.next_post + 1).returning(_L.c.next_post)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -39,7 +40,7 @@ _BY_IDS = HotLookup(
 def get(connection: Connection, list_id: int, name: str) -> Row[Any]:
     """A post by its number or its Message-ID. Raises: NotFound."""
     name = name.strip()
-    if name.lstrip("#").isdigit():
+    if re.fullmatch(r"#?[0-9]{1,9}", name):
         row = connection.execute(sa.select(_P).where(_P.c.list_id == list_id, _P.c.number == int(name.lstrip("#")))).first()
     else:
         bracketed = name if name.startswith("<") else f"<{name}>"

@@ -151,6 +151,13 @@ class Incoming(SQLModel, table=True):
             sqlite_where=sa.text("state IN ('in_flight', 'held', 'asked')"),
             postgresql_where=sa.text("state IN ('in_flight', 'held', 'asked')"),
         ),
+        sa.Index(
+            "ix_incoming_repeated",
+            "list_id",
+            "post_number",
+            sqlite_where=sa.text("state = 'duplicate'"),
+            postgresql_where=sa.text("state = 'duplicate'"),
+        ),
     )
     list_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
     id: int = Field(primary_key=True, sa_type=sa.BigInteger)
@@ -224,6 +231,7 @@ class Awaited(SQLModel, table=True):
     """A Message-ID that a post named, nearer than the parent it has, and that we do not hold: a ghost."""
 
     __tablename__ = "awaited"
+    __table_args__ = (sa.Index("ix_awaited_post_number", "list_id", "post_number", "rank"),)
     list_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
     message_id: str = Field(primary_key=True)
     post_number: int = Field(primary_key=True)
