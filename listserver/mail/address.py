@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from unicodedata import normalize
 
-from listserver.mail.headers import Header, decode_text, encode_phrase, unfold
+from listserver.mail.headers import Header, decode_text, encode_phrase, plain_line, unfold
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+"
 _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
@@ -243,7 +243,7 @@ def _display(name: str) -> str:
         name = "".join(_ESCAPED.sub(r"\1", p[1:-1]) if p.startswith('"') and len(p) > 1 else p for p in pieces)
     if "=?" in name or not name.isprintable():
         name = decode_text(name.encode("utf-8", "replace"))
-    return " ".join(name.split())[:_LONGEST_NAME]
+    return " ".join(name.split())[:_LONGEST_NAME].rstrip()
 
 
 def format_mailbox(name: str, address: str) -> str:
@@ -252,7 +252,7 @@ def format_mailbox(name: str, address: str) -> str:
         raise ValueError("a line end or NUL in a mailbox")
     if "<" in address or ">" in address:
         raise ValueError("angle brackets in an address")
-    name = " ".join("".join(c if c.isprintable() else " " for c in name[:_LONGEST_NAME]).split())
+    name = plain_line(name[:_LONGEST_NAME])
     if not name:
         return address
     if not name.isascii() or "=?" in name:

@@ -34,7 +34,8 @@ def read_results(body: bytes) -> AuthResults | None:
     if len(body) > MAX_FIELD and statements:
         statements.pop()
     first = _FIRST.fullmatch(statements[0]) if statements else None
-    if first is None:
+    authserv_id = _value(first[1]) if first else ""
+    if not authserv_id:
         return None
     results = []
     for statement in statements[1:]:
@@ -45,7 +46,7 @@ def read_results(body: bytes) -> AuthResults | None:
         for name, value in pairs[1:]:
             properties.setdefault(name, value)  # of one property written twice the first counts
         results.append((pairs[0][0].partition("/")[0].strip(), pairs[0][1].lower(), properties))
-    return AuthResults(authserv_id=_value(first[1]), results=tuple(results))
+    return AuthResults(authserv_id=authserv_id, results=tuple(results))
 
 
 def _statements(text: str) -> list[str]:

@@ -89,10 +89,12 @@ def read_body(raw: bytes, header: Header) -> BodyText:
     parts, defects = read_parts(raw, header)
     reading = _Reading(raw, parts, list(defects))
     pieces = {index: _read_leaf(reading, index) for index, part in enumerate(parts) if not part.is_multipart}
+    children: list[list[int]] = [[] for _part in parts]
+    for index, part in enumerate(parts[1:], 1):
+        children[part.parent].append(index)
     for index in range(len(parts) - 1, -1, -1):  # children stand behind their multipart: no recursion
         if parts[index].is_multipart:
-            children = [child for child in range(index + 1, len(parts)) if parts[child].parent == index]
-            pieces[index] = _combine(parts[index].kind, [pieces.pop(child) for child in children])
+            pieces[index] = _combine(parts[index].kind, [pieces.pop(child) for child in children[index]])
     return _finish(reading, pieces[0])
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from listserver.mail.headers import Header
 
 _WHITE = re.compile(rb"[ \t]+")
-_LINE_END = re.compile(rb"\r?\n")
 _TAG_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -98,4 +97,6 @@ def hash_body(body: bytes, *, relaxed: bool) -> bytes:
 
 def with_crlf(data: bytes) -> bytes:
     """Line ends as CRLF, which mail has had since it came in; stored mail of other origin may not."""
-    return data if data.count(b"\n") == data.count(b"\r\n") else _LINE_END.sub(b"\r\n", data)
+    if data.count(b"\n") == data.count(b"\r\n"):
+        return data
+    return data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

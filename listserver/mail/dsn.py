@@ -95,7 +95,7 @@ def _read_recipients(content: bytes) -> list[RecipientReport]:
         if not recipient and not original:
             continue
         status = _STATUS.search(unfold(fields.first("status") or b"", 200))
-        action = unfold(fields.first("action") or b"", 100).lower().split()
+        action = decode_text(fields.first("action") or b"", 100).lower().split()
         found.append(
             RecipientReport(
                 recipient=recipient or original,
@@ -123,4 +123,4 @@ def _after_type(fields: Header, name: str) -> str:
 
 def _character(digits: str) -> str:
     code = int(digits, 16)
-    return chr(code) if code < 0xD800 or 0xE000 <= code < 0x110000 else "\ufffd"
+    return chr(code) if 0x20 <= code < 0x7F or 0xA0 <= code < 0xD800 or 0xE000 <= code < 0x110000 else "\ufffd"

@@ -184,6 +184,11 @@ def write_field(name: str, value: str) -> bytes:
     return b"\r\n".join(written) + b"\r\n"
 
 
+def plain_line(text: str) -> str:
+    """Text on one line, white space reduced, without control characters; joiners of letters and emoji stay."""
+    return " ".join(_CONTROL.sub(" ", text).split())
+
+
 def encode_words(text: str) -> str:
     """Text as ASCII: runs of words that need it become encoded words of at most 75 characters (RFC 2047 §2)."""
     out: list[str] = []

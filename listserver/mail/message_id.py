@@ -21,6 +21,7 @@ _USUAL = re.compile(r'\s*+(?:<[^<>\s"]++>[\s,]*+)++')
 _USUAL_ID = re.compile(r"<[^<>]+>")
 _SPACES = re.compile(r'("[^"]*")|\s+')
 _AUTHOR = re.compile(r"\b(?:from|von|de)\b", re.I)
+_BRACKET = re.compile(r"[<>]")
 _PLAIN = re.compile(r'"[^"]*"(?!@)|[\s<>,;()]+')
 
 
@@ -29,7 +30,8 @@ def read_message_id(body: bytes | None) -> str | None:
     found = read_ids(body, 1)
     if found or not body:
         return found[0] if found else None
-    words = body[:_LONGEST].decode("utf-8", "replace").strip(" \t\r\n<>").split()
+    text = body[:_LONGEST].decode("utf-8", "replace").strip(" \t\r\n<>")
+    words = text.split() if not _BRACKET.search(text) else []
     return f"<{words[0]}>" if len(words) == 1 and _is_id(words[0]) else None  # neither brackets nor @, but one word
 
 

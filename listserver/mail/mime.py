@@ -16,9 +16,11 @@ from urllib.parse import unquote_to_bytes
 from listserver.mail.charsets import decode_bytes
 from listserver.mail.headers import MAX_HEADER, Header, decode_text, read_header, unfold
 
-MAX_PARTS = 200
-MAX_DEPTH = 20
+MAX_PARTS = 1_000
+MAX_DEPTH = 100
 MAX_BOUNDARIES = 20_000  # lines that look like one, in a whole message
+MAX_LOOKS = 20  # how often a large message is looked through, which each level costs anew
+_LARGE = 1_000_000  # octets; smaller ones may be as deep as they want
 _MAX_TYPE = 2_000  # octets of Content-Type and Content-Disposition
 _LONGEST_NAME = 150
 _LONGEST_SUFFIX = 10
@@ -72,6 +74,8 @@ class Decoded(NamedTuple):
 @dataclass(slots=True)
 class _Reading:
     raw: bytes
+    room: int
+    """Octets that may still be looked through for boundaries."""
     boundaries: int = MAX_BOUNDARIES
     defects: list[str] = field(default_factory=list)
 
@@ -83,9 +87,10 @@ class _Reading:
 def read_parts(raw: bytes, header: Header) -> tuple[tuple[Part, ...], tuple[str, ...]]:
     """The parts of a message in order, each after its multipart, and what was wrong. Never raises.
 
-    Limits: 200 parts, 20 levels, 20,000 lines that look like a boundary; what is beyond them is not opened.
+    Limits: 1,000 parts, 100 levels (20 in a large message), 20,000 lines that look like a boundary; what is beyond them is
+    not opened.
     """
-    reading = _Reading(raw)
+    reading = _Reading(raw, MAX_LOOKS * max(len(raw), _LARGE))
     parts: list[Part] = []
     stack = [_read_part(raw, header, header.size, len(raw))]
     while stack:
@@ -96,7 +101,8 @@ def read_parts(raw: bytes, header: Header) -> tuple[tuple[Part, ...], tuple[str,
         parts.append(part)
         if not part.kind.startswith("multipart/"):
             continue
-        if part.depth >= MAX_DEPTH:
+        reading.room -= part.end - part.start
+        if part.depth >= MAX_DEPTH or reading.room < 0:
             reading.note("nested too deeply")
             continue
         part.is_multipart = True

@@ -109,12 +109,12 @@ def test_canonical_bodies_as_dkimpy_has_them(body: bytes) -> None:
 def test_no_body_takes_long(piece: bytes) -> None:
     """Two million octets of whatever: linear, where dkimpy takes minutes for one line of spaces."""
     body = piece * (2_000_000 // len(piece))
-    begun = time.perf_counter()
+    begun = time.process_time()
 
     canonical_body(body, relaxed=True)
     canonical_body(body, relaxed=False)
 
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 def test_fields_are_covered_from_the_bottom_up() -> None:
