@@ -66,7 +66,7 @@ class BodyText:
     defects: tuple[str, ...] = ()
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """One stretch of a message, in the forms it came in."""
 
     text: str | None = None
@@ -88,6 +88,17 @@ def read_body(raw: bytes, header: Header) -> BodyText:
     """Read the text of a message. Never raises. Limits: those of `mime.read_parts`, and a million characters."""
     parts, defects = read_parts(raw, header)
     reading = _Reading(raw, parts, list(defects))
+    return _finish(reading, _read_pieces(reading))
+
+
+def read_pieces(raw: bytes, header: Header) -> list[Piece]:
+    """The stretches of text of a message, in order, HTML not laid out. Never raises. Limits: those of `read_body`."""
+    parts, defects = read_parts(raw, header)
+    return _read_pieces(_Reading(raw, parts, list(defects)))
+
+
+def _read_pieces(reading: _Reading) -> list[Piece]:
+    parts = reading.parts
     pieces = {index: _read_leaf(reading, index) for index, part in enumerate(parts) if not part.is_multipart}
     children: list[list[int]] = [[] for _part in parts]
     for index, part in enumerate(parts[1:], 1):
@@ -95,10 +106,10 @@ def read_body(raw: bytes, header: Header) -> BodyText:
     for index in range(len(parts) - 1, -1, -1):  # children stand behind their multipart: no recursion
         if parts[index].is_multipart:
             pieces[index] = _combine(parts[index].kind, [pieces.pop(child) for child in children[index]])
-    return _finish(reading, pieces[0])
+    return pieces[0]
 
 
-def _finish(reading: _Reading, pieces: list[_Piece]) -> BodyText:
+def _finish(reading: _Reading, pieces: list[Piece]) -> BodyText:
     texts: list[str] = []
     for piece in pieces:
         texts.append(piece.text if piece.text is not None else html_to_text(piece.html or ""))
@@ -115,7 +126,7 @@ def _finish(reading: _Reading, pieces: list[_Piece]) -> BodyText:
     )
 
 
-def _combine(kind: str, children: list[list[_Piece]]) -> list[_Piece]:
+def _combine(kind: str, children: list[list[Piece]]) -> list[Piece]:
     """What a multipart says: its parts one after another, but of alternatives each form once (RFC 2046 §5.1.4)."""
     if kind != "multipart/alternative":
         return [piece for pieces in children for piece in pieces]
@@ -127,10 +138,10 @@ def _combine(kind: str, children: list[list[_Piece]]) -> list[_Piece]:
     htmls = [each.html for each in rich if each.html is not None]
     if not texts:
         return rich
-    return [_Piece("\n".join(texts), "\n".join(htmls) if htmls else None)]
+    return [Piece("\n".join(texts), "\n".join(htmls) if htmls else None)]
 
 
-def _read_leaf(reading: _Reading, index: int) -> list[_Piece]:
+def _read_leaf(reading: _Reading, index: int) -> list[Piece]:
     """The text of a part that is read, [] for an attachment, which is noted."""
     part = reading.parts[index]
     around = reading.parts[part.parent].kind if part.parent >= 0 else ""
@@ -145,13 +156,13 @@ def _read_leaf(reading: _Reading, index: int) -> list[_Piece]:
     reading.found_text = True
     text = _decode(reading, part)
     if part.kind == "text/html":
-        return [_Piece(html=text)]
+        return [Piece(html=text)]
     if part.parameters.get("format", "").lower() == "flowed":
         reading.flowed = True
         text = unflow(text, delete_space=part.parameters.get("delsp", "").lower() == "yes")
     elif part.kind in ("text/enriched", "text/richtext"):
         text = _ENRICHED.sub(lambda match: "<" if match[0] == "<<" else "", text)
-    return [_Piece(text)]
+    return [Piece(text)]
 
 
 def _is_read(part: Part, around: str, *, is_first: bool, found_text: bool) -> bool:

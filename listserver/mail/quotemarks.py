@@ -1,0 +1,106 @@
+"""Lines and their quote marks: `>`, `|` and `JD>`, nested in every way that programs write them. One pass, linear.
+
+A mark counts where more than one line speaks for it: a table, a prompt or the `>From ` of a mailbox file is no quote.
+"""
+
+from __future__ import annotations
+
+import re
+
+MAX_LEVEL = 50
+# Up to three spaces, then marks with a space or two between them; initials only before the last `>` of the first mark.
+_MARKS = re.compile(
+    r"[ \t]{0,3}(?:(?:[A-Z][A-Za-z]{0,3})?>|\|(?!\|))(?:[ \t]{0,2}(?:[A-Z][A-Za-z]{0,3})?>|[ \t]{0,2}\|(?!\|))*[ \t]?"
+)
+_LINE = re.compile(r"([ \t]{0,3}(?:[A-Z][A-Za-z]{0,3})?[>|])?([^\n]*)(\n?)")
+_INITIALS = re.compile(r"([A-Z][A-Za-z]{0,3})>")
+_FROM = re.compile(r">+From ")
+
+
+class Line:
+    """One line, or a piece of one: where it stands, where its content begins, how many marks, and what was made of it."""
+
+    __slots__ = ("attribution", "body", "confidence", "end", "hint", "kind", "level", "marks", "start", "text")
+
+    def __init__(self, start: int, body: int, end: int, marks: int, text: str) -> None:
+        self.start = start
+        self.body = body
+        self.end = end
+        self.marks = marks
+        self.text = text
+        self.hint = ""
+        self.level = marks
+        self.kind = ""
+        self.confidence = 1.0
+        self.attribution: int | None = None
+
+
+def read_lines(text: str) -> list[Line]:
+    """The lines of a text, their line ends with them; the last may lack one."""
+    lines: list[Line] = []
+    doubtful = False
+    for match in _LINE.finditer(text):
+        start, end = match.span()
+        if start == end:
+            break
+        if match[1] is None:
+            lines.append(Line(start, start, end, 0, match[2].strip()))
+            continue
+        marks = _MARKS.match(text, start)
+        if marks is None:
+            lines.append(Line(start, start, end, 0, text[start:end].strip()))
+            continue
+        prefix = marks[0]
+        body = min(marks.end(), end)
+        line = Line(start, body, end, min(prefix.count(">") + prefix.count("|"), MAX_LEVEL), text[body:end].strip())
+        if prefix[0] != ">" or _FROM.match(text, start):
+            line.hint = "?"
+            doubtful = True
+        lines.append(line)
+    if doubtful:
+        _settle(text, lines)
+    return lines
+
+
+def _settle(text: str, lines: list[Line]) -> None:
+    """Take away marks for which only one line speaks."""
+    initials: dict[str, int] = {}
+    for line in lines:
+        if line.hint == "?" and (match := _INITIALS.match(text[line.start : line.body].strip())):
+            initials[match[1]] = initials.get(match[1], 0) + 1
+    for index, line in enumerate(lines):
+        if line.hint != "?":
+            continue
+        line.hint = ""
+        prefix = text[line.start : line.body]
+        match = _INITIALS.match(prefix.strip())
+        before = lines[index - 1] if index else None
+        after = lines[index + 1] if index + 1 < len(lines) else None
+        if match:
+            keep = initials[match[1]] > 1 and match[1] not in _PROMPTS
+        elif prefix.strip().startswith("|"):
+            keep = _is_bar_quote(text, line, before, after)
+        elif prefix.startswith(">"):  # `>From `
+            keep = bool((before and before.marks and before.text) or (after and after.marks and after.text))
+        else:
+            keep = True
+        if not keep:
+            line.marks, line.body, line.text = 0, line.start, text[line.start : line.end].strip()
+            line.level = 0
+
+
+_PROMPTS = frozenset(("SQL", "C", "D", "PS", "DB", "IN", "OK", "A"))
+
+
+def _is_bar_quote(text: str, line: Line, before: Line | None, after: Line | None) -> bool:
+    """Bars before several lines, none behind them and none within: else it is a table or a drawing."""
+
+    def begins(other: Line | None) -> bool:
+        return other is not None and text[other.start : other.end].lstrip(" ").startswith("|")
+
+    return "|" not in line.text and "+-" not in line.text and (begins(before) or begins(after))
+
+
+def strip_marks(text: str) -> str:
+    """A text without the quote marks before its lines."""
+    return "".join(text[line.body : line.end] for line in read_lines(text))

@@ -1,0 +1,127 @@
+"""A post taken apart: the writer's own words, whom the writer quotes at which level, signatures, footers.
+
+By structure, in one pass, for any language: quote marks, the lines that introduce quotes (`introductions`), what stands
+below a text (`signature`). Where there is an HTML part with quotes, it knows the levels best (`htmlquotes`).
+Nothing is cut: the spans put together are the text, so a wrong guess folds too much and never loses a word.
+"""
+
+from __future__ import annotations
+
+from listserver.mail.bodytext import read_pieces
+from listserver.mail.headers import Header
+from listserver.mail.htmlquotes import has_quotes, read_html
+from listserver.mail.introductions import Found, break_lines, find_introductions
+from listserver.mail.levels import set_levels
+from listserver.mail.quotemarks import Line, read_lines
+from listserver.mail.signature import mark_armour, mark_below
+from listserver.mail.spans import Attribution, Span, SpanKind, SplitText
+
+__all__ = ["Attribution", "Span", "SpanKind", "SplitText", "split_body", "split_text"]
+
+_KINDS = {kind.value: kind for kind in SpanKind}
+
+
+def split_text(text: str) -> SplitText:
+    """Take apart a plain text, or one whose soft line breaks are joined (RFC 3676). Never raises; linear."""
+    return split_lines(text, read_lines(text))
+
+
+def split_body(raw: bytes, header: Header) -> SplitText:
+    """Take apart the text of a message, by its HTML where that holds quotes. Never raises.
+
+    The text is that of the parts which a person reads, in order. Limits: those of `bodytext.read_body`.
+    """
+    texts: list[str] = []
+    lines: list[Line] = []
+    size = 0
+    for piece in read_pieces(raw, header):
+        if piece.html is not None and (piece.text is None or not piece.text.strip() or has_quotes(piece.html)):
+            text, found = read_html(piece.html)
+        else:
+            text = piece.text or ""
+            found = read_lines(text)
+        if texts and not texts[-1].endswith("\n"):
+            texts[-1] += "\n"
+            size += 1
+            if lines:
+                lines[-1].end += 1
+        for line in found:
+            line.start += size
+            line.body += size
+            line.end += size
+        texts.append(text)
+        lines += found
+        size += len(text)
+    return split_lines("".join(texts), lines)
+
+
+def split_lines(text: str, lines: list[Line]) -> SplitText:
+    """Take apart a text whose lines and marks are known. The lines must be the text, put together."""
+    if not lines:
+        return SplitText(text=text, spans=())
+    if "-----BEGIN " in text:
+        mark_armour(lines)
+    break_lines(text, lines)
+    found = find_introductions(text, lines)
+    set_levels(lines, found)
+    _mark_below(lines)
+    attributions = tuple(_attribution(lines, each) for each in found)
+    return SplitText(text=text, spans=_join(lines), attributions=attributions)
+
+
+def _mark_below(lines: list[Line]) -> None:
+    """Look for what stands below a text, in each stretch of lines of one level."""
+    first = 0
+    for index in range(1, len(lines) + 1):
+        if (
+            index < len(lines)
+            and (lines[index].level == lines[first].level or not lines[index].text)
+            and not _introduces(lines[index])
+        ):
+            continue
+        if not _introduces(lines[first]):
+            mark_below(lines, first, index)
+        first = index
+
+
+def _introduces(line: Line) -> bool:
+    return line.kind in ("attribution", "header_block")
+
+
+def _attribution(lines: list[Line], found: Found) -> Attribution:
+    first, last = lines[found.first], lines[found.last - 1]
+    read = found.introduction
+    return Attribution(
+        start=first.start,
+        end=last.end,
+        level=first.level,
+        name=read.name,
+        address=read.address,
+        when=read.date.when if read.date else None,
+        minute_known=read.date is not None and read.date.minute_known,
+        zone_known=read.date is not None and read.date.zone_known,
+        message_id=read.message_id,
+        other=read.date.other if read.date else None,
+    )
+
+
+def _join(lines: list[Line]) -> tuple[Span, ...]:
+    """Lines of one kind after another are one span; a blank line belongs to what stands above it."""
+    spans: list[Span] = []
+    start = end = 0
+    current: tuple[str, int, float, int | None] | None = None
+    for line in lines:
+        if line.text or line.kind:
+            state = (line.kind or ("quote" if line.level else "own"), line.level, line.confidence, line.attribution)
+            if current is not None and state != current:
+                spans.append(_span(start, end, current))
+                start = end
+            current = state
+        end = line.end
+    spans.append(_span(start, end, current or ("own", 0, 1.0, None)))
+    return tuple(spans)
+
+
+def _span(start: int, end: int, state: tuple[str, int, float, int | None]) -> Span:
+    kind, level, confidence, attribution = state
+    return Span(start=start, end=end, level=level, kind=_KINDS[kind], confidence=confidence, attribution=attribution)

@@ -1,0 +1,74 @@
+"""The splitter: spans that are the text, levels, attributions, whatever comes in."""
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from listserver.mail.quoting import SpanKind, SplitText, split_text
+
+_PIECES = st.lists(
+    st.sampled_from(
+        (
+            "> ",
+            ">> ",
+            "| ",
+            "JD> ",
+            "\n",
+            "\n\n",
+            "Ann Lee wrote:",
+            "On Mon, 3 Mar 2003 at 10:12, Ann Lee <ann@example.org> wrote:",
+            "-----Original Message-----",
+            "From: Ann Lee <ann@example.org>",
+            "Sent: Monday, March 3, 2003 10:12 AM",
+            "Subject: Re: boats",
+            "-- ",
+            "_____________________",
+            "Sent from my iPhone",
+            "-----BEGIN PGP SIGNATURE-----",
+            "some words",
+            "\r",
+            "\u3000：",
+        )
+    ),
+    max_size=40,
+).map("".join)
+
+
+def _parts(split: SplitText) -> list[tuple[str, int, str]]:
+    return [(span.kind.value, span.level, split.text[span.start : span.end]) for span in split.spans]
+
+
+@given(st.one_of(st.text(), _PIECES))
+def test_the_spans_together_are_the_text(text: str) -> None:
+    """Whatever a text holds, its spans put together give it back, in order and without gaps."""
+    split = split_text(text)
+
+    assert "".join(text[span.start : span.end] for span in split.spans) == text
+    assert all(span.start < span.end for span in split.spans)
+    assert all(span.attribution is None or span.attribution < len(split.attributions) for span in split.spans)
+
+
+def test_a_marked_quote_has_its_attribution() -> None:
+    """Who and when are read from the line above a quote, and the quote points at it."""
+    text = "Yes, Saturday.\n\nOn Mon, 3 Mar 2003 at 10:12 +0100, Ann Lee <ann@example.org> wrote:\n> When do we sail?\n"
+
+    split = split_text(text)
+
+    assert [(kind, level) for kind, level, _ in _parts(split)] == [("own", 0), ("attribution", 0), ("quote", 1)]
+    assert (split.attributions[0].name, split.attributions[0].address) == ("Ann Lee", "ann@example.org")
+    assert split.attributions[0].when == datetime(2003, 3, 3, 10, 12, tzinfo=timezone(timedelta(hours=1)))
+    assert split.spans[2].attribution == 0
+    assert split.spans[2].kind is SpanKind.quote
+    assert split.quoted_text() == "When do we sail?\n"
+
+
+@pytest.mark.parametrize("mark", ["> > ", ">> ", "> >", ">>  "])
+def test_nested_marks_are_levels(mark: str) -> None:
+    """Marks nest with and without spaces between them."""
+    assert _parts(split_text(f"{mark}deep\n> less\nown\n")) == [
+        ("quote", 2, f"{mark}deep\n"),
+        ("quote", 1, "> less\n"),
+        ("own", 0, "own\n"),
+    ]
