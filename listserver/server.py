@@ -26,7 +26,11 @@ from listserver.smtp.limits import DoorSettings
 from listserver.smtp.listener import Doors
 from listserver.store import outbox, schema
 from listserver.store.engine import Database
+from listserver.store.reading import ReadOnly
 from listserver.transport.url import open_transport
+from listserver.web.app import Web
+from listserver.web.health import Health
+from listserver.web.serving import WebServer
 
 DRAIN_SECONDS = 20.0
 
@@ -59,7 +63,7 @@ def open_site(settings: Settings, *, serving: bool = False, clock: Clock | None 
     site = Site(
         hostname=settings.hostname,
         administrator=settings.administrator,
-        web_url=settings.web_url,
+        web_url=settings.web_url if settings.web_listen.strip() else "",
         secret=secret,
         authentication=settings.authentication,
         max_message_bytes=settings.max_message_bytes,
@@ -129,7 +133,35 @@ class Service:
         self.doors = Doors(gate=self.intake, settings=self._door_settings())
         await self.doors.start()
         self._start_clocks()
-        maillog.listening(addresses=self.doors.addresses, relay=_without_password(self.settings.relay_address))
+        await self._open_web()
+        maillog.listening(
+            addresses=(*self.doors.addresses, *self.web_addresses), relay=_without_password(self.settings.relay_address)
+        )
+
+    async def _open_web(self) -> None:
+        self._web = None
+        if "web" in self.parts and self.settings.web_listen.strip():
+            self._reader = ReadOnly(self.settings.database_address)
+            health = Health(
+                site=self.site,
+                reader=self._reader,
+                durability=self.settings.database_durability,
+                metrics_allow=self.settings.metrics_allow,
+                faults=self.faults,
+            )
+            self._web = WebServer(Web(self.site, self._reader).app(*health.routes()), self.settings.web_listen)
+            await self._web.start()
+
+    @property
+    def web_addresses(self) -> tuple[str, ...]:
+        """Where the pages are."""
+        return self._web.addresses if self._web is not None else ()
+
+    def faults(self) -> list[str]:
+        """What this process knows to be wrong with itself."""
+        if "deliver" in self.parts and self._outbox_task.done():
+            return ["the outbox is not worked any more"]
+        return ["a clock has stopped"] if any(task.done() for task in self._tasks) else []
 
     def _wake(self) -> None:
         if not self._loop.is_closed():
@@ -164,6 +196,9 @@ class Service:
 
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
         """Close the doors, finish what is running, and close the database."""
+        if self._web is not None:
+            await self._web.stop()
+            self._reader.close()
         await self.doors.stop(drain_seconds)
         await self.intake.drain(drain_seconds)
         for task in self._tasks:

@@ -13,11 +13,20 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from alembic.migration import MigrationContext
 from sqlmodel import SQLModel
 
 from listserver.store import schema
 from listserver.store.engine import Database
+
+# Plain tracebacks: the ones with every local variable, which structlog makes by default, take seconds.
+structlog.configure(
+    processors=[
+        structlog.stdlib.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 _skipped: list[str] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
+import socket
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -47,12 +48,14 @@ class Stage:
     """The running service that the story is played on."""
 
     folder: Path
+    keep: bool = False
     said: Sequence[Said] = story.STORY
     clock: StoryClock = field(default_factory=lambda: StoryClock(story.BEGIN))
     ids: dict[str, str] = field(default_factory=dict)
 
     async def open(self) -> None:
         """Start a service of our own in a folder of its own."""
+        web_port = _free_port() if self.keep else 0
         settings = load_settings(
             data_dir=self.folder / "data",
             smtp_listen="127.0.0.1:0",
@@ -60,14 +63,14 @@ class Stage:
             hostname="lists.example.org",
             authentication="accept",
             relay=f"maildir:{self.folder / 'outgoing'}",
-            web_listen="",
-            web_url="",
+            web_listen=f"127.0.0.1:{web_port}" if self.keep else "",
+            web_url=f"http://127.0.0.1:{web_port}" if self.keep else "",
             database_url="",
             secret_key="",
             trusted_peers="127.0.0.0/8",
             _env_file=None,
         )
-        self.service = server.Service(settings, ("smtp", "deliver"), clock=self.clock)
+        self.service = server.Service(settings, ("smtp", "deliver", "web"), clock=self.clock)
         await self.service.start()
         self.port = int(self.service.doors.addresses[0].port)
         await asyncio.to_thread(self._settle_in)
@@ -79,6 +82,7 @@ class Stage:
             "short_name": story.SHORT,
             "timezone": "Europe/London",
             "description": "Neighbours lend each other tools.",
+            "archive": "public",
         }
         owner = story.PEOPLE["ruth"]
         self.alist = membership.create_list(site, story.LIST, options, [])
@@ -198,7 +202,7 @@ def demo(keep: Annotated[bool, typer.Option("--keep", help="Leave it running aft
 
 async def _run(folder: Path, *, keep: bool) -> None:
     maillog.configure("text", "info" if keep else "warning")
-    stage = Stage(folder)
+    stage = Stage(folder, keep)
     await stage.open()
     try:
         screen = show.Screen()
@@ -206,11 +210,17 @@ async def _run(folder: Path, *, keep: bool) -> None:
         screen.conversations(stage.threads())
         screen.mails(stage.mails())
         screen.digest(digest_of(stage))
-        screen.ending(stage.port if keep else None, folder)
+        screen.ending(stage.port if keep else None, folder, "".join(stage.service.web_addresses))
         if keep:
             await asyncio.Event().wait()
     finally:
         await stage.service.stop()
+
+
+def _free_port() -> int:
+    """A port for the pages, chosen before the first mail names them."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def digest_of(stage: Stage) -> Any:

@@ -71,12 +71,12 @@ class Screen:
         head = "\n".join(f"{name}: {mail[name]}" for name in ("From", "To", "Subject"))
         self.console.print(Panel(escape(head + "\n\n" + mail.get_content()), box=box.ROUNDED))
 
-    def ending(self, port: int | None, folder: Path) -> None:
+    def ending(self, port: int | None, folder: Path, web: str) -> None:
         """How to go on."""
         if port is None:
             self.console.print("That was all of it: one process, one file. To see it stay: [bold]listserver demo --keep[/bold]")
         else:
             self.console.print(
-                f"It goes on: write to toolshare@lists.example.org through 127.0.0.1, port {port}; what leaves lands in {folder}/outgoing. "
-                "Ctrl-C ends it."
+                f"It goes on: write to toolshare@lists.example.org through 127.0.0.1, port {port}; what leaves lands in {folder}/outgoing; "
+                f"read the posts at {web}/toolshare . Ctrl-C ends it."
             )

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from listserver import maillog
-from listserver.flows import returned
+from listserver.flows import links, returned
 from listserver.flows.ports import Body, Copy
 from listserver.flows.site import Site
 from listserver.lists.model import MailingList
@@ -114,7 +114,7 @@ class CopyBuilder:
         )
 
     def _content(self, alist: MailingList, raw: bytes, row: Any, post: Any) -> bytes:
-        """What all copies of a post share; where people can read it is named once there are pages to read it on."""
+        """What all copies of a post share, with the address of the page on which it can be read, where there is one."""
         header = read_header(raw)
         facts = PostFactsForCopy(
             message_id=post.message_id,
@@ -122,6 +122,8 @@ class CopyBuilder:
             author=read_author(header),
             rewrite_author=row.rewrite_author,
             hostname=self._site.hostname,
+            archived_at=links.post_page(self._site, alist, row.post_number),
+            archive=links.list_page(self._site, alist),
         )
         return copy_content(alist, raw, header, facts)
 

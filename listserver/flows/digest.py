@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from listserver import maillog
 from listserver.errors import NotFound
-from listserver.flows import schedule
+from listserver.flows import links, schedule
 from listserver.flows.membership import address_key
 from listserver.flows.site import Site
 from listserver.lists.digests import ConversationFacts, DigestConversation, DigestPost, arrange, local_day
@@ -107,7 +107,9 @@ def _queue(
     connection: Connection, site: Site, issue: DigestIssue, rendered: RenderedDigest, outgoing_id: int, member: Any
 ) -> None:
     now, original_id = site.now(), site.database.new_id()
-    incoming.add_original(connection, issue.alist.id, original_id, write_digest(issue, rendered))
+    incoming.add_original(
+        connection, issue.alist.id, original_id, write_digest(issue, rendered, archive=links.list_page(site, issue.alist))
+    )
     outbox.add(
         connection, list_id=issue.alist.id, outgoing_id=outgoing_id, kind=OutgoingKind.digest, original_id=original_id, now=now
     )
@@ -148,6 +150,7 @@ def _make_issue(
         moment=moment,
         token=token,
         language=member.language or alist.options.language,
+        pages={row.number: links.post_page(site, alist, row.number) for row in rows},
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from listserver.flows import links
 from listserver.flows.accept import Prepared
 from listserver.flows.site import Site
 from listserver.lists.model import MailingList
@@ -101,7 +102,7 @@ def notice(
     token = sign_permission(site.secret, "leave", alist.id, member.id, (now.date() - date(1970, 1, 1)).days)
     letter = Letter(
         name=name,
-        header_set=HeaderSet.answer if leaving else HeaderSet.notice,
+        header_set=HeaderSet.notice,
         alist=alist,
         to_address=member.address,
         to_name=member.name,
@@ -110,6 +111,7 @@ def notice(
         unique=str(site.database.new_id()),
         unsubscribe="" if leaving else permission_address(alist.local, "leave", token, alist.host),
         one_click=f"{site.web_url}/u/{token}" if site.web_url.startswith("https://") else "",
+        archive=links.list_page(site, alist),
     )
     _queue(
         connection,

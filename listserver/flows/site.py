@@ -18,6 +18,11 @@ from listserver.render.environment import Templates
 from listserver.store import lists
 from listserver.store.engine import Database
 
+# First parts of a page's address that are no list.
+RESERVED_PATHS = frozenset(
+    ("u", "c", "back", "me", "help", "about", "privacy", "health", "metrics", "static", "robots.txt", "favicon.ico")
+)
+
 
 class Directory:
     """The lists of this installation, kept in memory and read again when any of them changed.
@@ -57,6 +62,18 @@ class Directory:
         """The list with this number."""
         return self._by_id.get(list_id)
 
+    def by_path(self, name: str) -> MailingList | None:
+        """The list that a page's address names, by its address or its local part; of namesakes the oldest keeps the short one."""
+        found = self.by_address(name)
+        if found is not None or "@" in name or name.lower() in RESERVED_PATHS:
+            return found
+        namesakes = [each for each in self.everything() if each.local == name.lower()]
+        return min(namesakes, key=lambda each: each.id, default=None)
+
+    def path_of(self, alist: MailingList) -> str:
+        """How a page's address names a list."""
+        return alist.local if self.by_path(alist.local) == alist else alist.address
+
     def everything(self) -> list[MailingList]:
         """All lists, by address."""
         return list(self._by_address.values())
@@ -69,6 +86,7 @@ class Site:
     hostname: str
     administrator: str
     web_url: str
+    """Where the pages are, '' where there are none; mails hold links only to pages that exist."""
     secret: bytes
     authentication: str
     max_message_bytes: int

@@ -88,6 +88,17 @@ def read_permission(secret: bytes, kind: str, token: str) -> Permission | None:
     return Permission(list_id=list_id, member_id=member_id, day=day)
 
 
+def reading_key(secret: bytes, list_id: int, number: int) -> str:
+    """The key in the link to one post of a members' archive: 16 letters of base32, the same for every reader, unlimited."""
+    mac = hmac.new(secret, b"read\x00" + _number(list_id) + _number(number), hashlib.sha256).digest()[:_MAC_BYTES]
+    return base64.b32encode(mac).decode("ascii").lower()
+
+
+def is_reading_key(secret: bytes, list_id: int, number: int, key: str) -> bool:
+    """Whether a key opens this post; compared in constant time."""
+    return hmac.compare_digest(reading_key(secret, list_id, number).encode(), key.strip().lower().encode("utf-8", "replace"))
+
+
 def _number(value: int) -> bytes:
     """A number as octets of seven bits, the highest bit marking that more follow."""
     out = bytearray([value & 0x7F])

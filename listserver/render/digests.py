@@ -5,8 +5,8 @@ Posts are numbered through; the same numbers stand in the contents, over the pos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from zoneinfo import ZoneInfo
@@ -39,6 +39,8 @@ class DigestIssue:
     moment: datetime
     token: str
     language: str = "en"
+    pages: Mapping[int, str] = field(default_factory=dict)
+    """Where posts can be read on the web, by number; only those that can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,7 @@ def render_digest(templates: Templates, issue: DigestIssue) -> RenderedDigest:
     )
 
 
-def write_digest(issue: DigestIssue, rendered: RenderedDigest) -> bytes:
+def write_digest(issue: DigestIssue, rendered: RenderedDigest, *, archive: str = "") -> bytes:
     """The whole mail but for List-Unsubscribe, which the delivery adds for its recipient."""
     alist = issue.alist
     fields = [
@@ -88,7 +90,11 @@ def write_digest(issue: DigestIssue, rendered: RenderedDigest) -> bytes:
         ("Auto-Submitted", "auto-generated"),
         ("X-Auto-Response-Suppress", "All"),
     ]
-    return list_fields(identity_of(alist)) + write_field("Precedence", "list") + compose(fields, rendered.text, flowed=False)
+    return (
+        list_fields(identity_of(alist, archive))
+        + write_field("Precedence", "list")
+        + compose(fields, rendered.text, flowed=False)
+    )
 
 
 def day_in_words(moment: datetime, zone: str) -> str:

@@ -47,12 +47,21 @@ class Letter:
     answers_chain: tuple[str, ...] = ()
     unsubscribe: str = ""
     one_click: str = ""
+    archive: str = ""
+    """The list's own page, '' where there is none."""
 
 
 def write_letter(templates: Templates, letter: Letter, values: Mapping[str, object], now: datetime) -> bytes:
     """The whole mail as bytes. Raises: ValueError when a value would break a header; jinja2's errors for a missing value."""
     alist = letter.alist
-    shared = {"list": alist, "options": alist.options, "to_address": letter.to_address, "to_name": letter.to_name, **values}
+    shared = {
+        "list": alist,
+        "options": alist.options,
+        "to_address": letter.to_address,
+        "to_name": letter.to_name,
+        "archive": letter.archive,
+        **values,
+    }
     blocks = templates.render_blocks("mail", letter.language, f"{letter.name}.txt.j2", shared)
     closing = templates.render_blocks("mail", letter.language, "closing.txt.j2", shared)["text"]
     subject = " ".join(blocks["subject"].split())[:200]
@@ -85,7 +94,7 @@ def _sender(letter: Letter) -> str:
 
 def _list_part(letter: Letter) -> bytes:
     """The List-* fields: the full set on notices, only Id and Help on answers and mail to staff."""
-    fields = list_fields(identity_of(letter.alist))
+    fields = list_fields(identity_of(letter.alist, letter.archive))
     if letter.header_set is HeaderSet.notice:
         return fields + (unsubscribe_fields(letter.unsubscribe, letter.one_click) if letter.unsubscribe else b"")
     return b"".join(line + b"\r\n" for line in fields.split(b"\r\n") if line.startswith((b"List-Id:", b"List-Help:")))

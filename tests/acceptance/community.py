@@ -41,7 +41,7 @@ def settings_for(folder: Path, **more: Any) -> Settings:
         "lmtp_listen": "",
         "hostname": "lists.example.org",
         "authentication": "accept",
-        "web_listen": "",
+        "web_listen": "127.0.0.1:0",
         "web_url": "https://lists.example.org",
         "database_url": "",
         "relay": "",
