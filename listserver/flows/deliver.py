@@ -6,12 +6,14 @@ was being sent then is marked `ambiguous` and sent again with the same Message-I
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+import structlog
 from sqlalchemy.engine import Connection
 
 from listserver import maillog
@@ -33,6 +35,8 @@ from listserver.store.tables import DeliveryState, OutgoingKind
 
 _KEPT_PLANS = 32
 _EPOCH = date(1970, 1, 1)
+_NOT_BUILT = Outcome(OutcomeKind.deferred, None, "the copy could not be built: an error of ours")
+_log = structlog.get_logger("listserver.deliver")
 _LARGE_MEMBER = 1 << 27  # the longest token a list of this size can need decides which address carries it
 
 claim = outbox.claim
@@ -72,25 +76,45 @@ class CopyBuilder:
         self._site = site
         self._https = site.web_url.startswith("https://")
         self._ready: OrderedDict[tuple[int, int], _Ready] = OrderedDict()
+        self._lock = threading.Lock()
 
     def build(self, claims: Sequence[Claim]) -> Batch:
-        """Build one copy for each claim."""
+        """Build one copy for each claim; a mail that cannot be built defers its own copies only (P7)."""
         copies: list[Copy] = []
-        missing = {(c.list_id, c.outgoing_id) for c in claims} - self._ready.keys()
+        by_key: dict[object, Claim] = {}
+        created: dict[object, datetime] = {}
+        broken: list[Settled] = []
+        shared = self._shared({(c.list_id, c.outgoing_id) for c in claims})
+        for each in claims:
+            ready = shared.get((each.list_id, each.outgoing_id))
+            if ready is None:
+                now = self._site.now()
+                broken.append(settle_as(each, _NOT_BUILT, now, now))
+                continue
+            key = (each.list_id, each.outgoing_id, each.member_id)
+            by_key[key], created[key] = each, ready.created
+            copies.append(self._copy(key, each, ready))
+        return Batch(copies=copies, claims=by_key, created=created, broken=broken)
+
+    def _shared(self, wanted: set[tuple[int, int]]) -> dict[tuple[int, int], _Ready]:
+        """What the copies of these mails share. Batches are built in several threads at once."""
+        with self._lock:
+            found = {name: self._ready[name] for name in wanted & self._ready.keys()}
+        missing = wanted - found.keys()
         if missing:
             with self._site.database.read() as connection:
                 for list_id, outgoing_id in missing:
-                    self._ready[list_id, outgoing_id] = self._prepare(connection, list_id, outgoing_id)
-        by_key: dict[object, Claim] = {}
-        created: dict[object, datetime] = {}
-        for each in claims:
-            key = (each.list_id, each.outgoing_id, each.member_id)
-            ready = self._ready[each.list_id, each.outgoing_id]
-            by_key[key], created[key] = each, ready.created
-            copies.append(self._copy(key, each, ready))
-        while len(self._ready) > _KEPT_PLANS:
-            self._ready.popitem(last=False)
-        return Batch(copies=copies, claims=by_key, created=created)
+                    try:
+                        found[list_id, outgoing_id] = self._prepare(connection, list_id, outgoing_id)
+                    except Exception:  # noqa: BLE001 - one mail's trouble is not the others'
+                        _log.exception("not_built", list=list_id, outgoing=outgoing_id)
+        with self._lock:
+            for name, ready in found.items():
+                self._ready[name] = ready
+                self._ready.move_to_end(name)
+            while len(self._ready) > _KEPT_PLANS:
+                self._ready.popitem(last=False)
+        return found
 
     def _prepare(self, connection: Connection, list_id: int, outgoing_id: int) -> _Ready:
         row = outbox.outgoing(connection, list_id, outgoing_id)

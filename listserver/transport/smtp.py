@@ -222,6 +222,8 @@ class SmtpTransport:
         """Wait for work; False when there was none for too long, or the relay has left meanwhile."""
         if self._closed:
             return False
+        if any(errand.waiting for errand in self._errands):  # it came while this connection still counted as busy
+            return not session.closed
         wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._idle.append(wake)
         try:
