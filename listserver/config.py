@@ -74,6 +74,11 @@ class Settings(BaseSettings):
     max_message_bytes: int = Field(25_000_000, ge=10_000, le=1_000_000_000, description="larger mail is refused")
     log_format: Literal["", "text", "json"] = Field("", description="text or json; empty: text on a terminal, else json")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
+    dkim_keys: str = Field(
+        "",
+        description="selector=PATH of a private key (RSA, Ed25519), several with commas: our mails are signed; empty = they are not",
+    )
+    dkim_sign: Literal["ours", "all"] = Field("ours", description="ours: the mails we write; all: copies of posts too")
     database_durability: Literal["full", "relaxed"] = Field(
         "full", description="relaxed trades the promise that no accepted post is lost for speed"
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from listserver import maillog, scheduler
+from listserver.authentication.keys import Signing, read_keys
 from listserver.authentication.resolver import DnsResolver, Resolver
 from listserver.config import Settings
 from listserver.errors import ConfigError, TryAgainLater
@@ -59,6 +60,7 @@ def open_database(settings: Settings, *, serving: bool) -> Database:
 def open_site(settings: Settings, *, serving: bool = False, clock: Clock | None = None, resolver: Resolver | None = None) -> Site:
     """Open everything but doors and transport; what the command line works with. Raises: ConfigError."""
     secret = settings.prepare()
+    keys = read_keys(settings.dkim_keys)
     database = open_database(settings, serving=serving)
     site = Site(
         hostname=settings.hostname,
@@ -72,6 +74,7 @@ def open_site(settings: Settings, *, serving: bool = False, clock: Clock | None 
         resolver=resolver or DnsResolver(),
         templates=Templates(),
         directory=Directory(database),
+        signing=Signing(keys, posts=settings.dkim_sign == "all") if keys else None,
     )
     if schema.current(database) == schema.newest():
         site.directory.refresh()

@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from listserver import maillog
+from listserver.authentication.sign import Signable
 from listserver.flows import links, returned
 from listserver.flows.ports import Body, Copy
 from listserver.flows.site import Site
@@ -67,6 +68,9 @@ class _Ready:
     bounces_frame: tuple[str, str]
     leave: PermissionSigner
     leave_frame: tuple[str, str]
+    host: str
+    signed: Signable | None
+    """What our signature covers, canonical once for all copies; None where we do not sign."""
 
 
 class CopyBuilder:
@@ -126,16 +130,23 @@ class CopyBuilder:
         local, host = (alist.local, alist.host) if alist is not None else ("x" * 64, self._site.hostname)
         bounces, leave = (PermissionSigner(self._site.secret, kind, list_id, today) for kind in ("bounces", "leave"))
         length = len(leave.sign(_LARGE_MEMBER))
+        body = Body(raw)
         return _Ready(
             created=row.created_at,
             null_sender=row.null_sender,
             leaves=row.kind != OutgoingKind.notice.value and alist is not None,
-            body=Body(raw),
+            body=body,
             bounces=bounces,
             leave=leave,
             bounces_frame=permission_frame(local, "bounces", length, host),
             leave_frame=permission_frame(local, "leave", length, host),
+            host=host,
+            signed=Signable(body.raw) if self._signs(row.kind) else None,
         )
+
+    def _signs(self, kind: str) -> bool:
+        signing = self._site.signing
+        return signing is not None and (signing.posts or kind != OutgoingKind.post.value)
 
     def _content(self, alist: MailingList, raw: bytes, row: Any, post: Any) -> bytes:
         """What all copies of a post share, with the address of the page on which it can be read, where there is one."""
@@ -160,6 +171,8 @@ class CopyBuilder:
             token = ready.leave.sign(each.member_id)
             one_click = f"{self._site.web_url}/u/{token}" if self._https else ""
             head = unsubscribe_fields(ready.leave_frame[0] + token + ready.leave_frame[1], one_click)
+        if ready.signed is not None and self._site.signing is not None:
+            head = self._site.signing.sign(ready.host, ready.signed, head, now=self._site.now()) + head
         return Copy(key, reverse_path, each.address, head, ready.body, not each.address.isascii())
 
 

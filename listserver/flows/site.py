@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from listserver.authentication.keys import Signing
 from listserver.authentication.resolver import Resolver
 from listserver.flows.ports import Clock
 from listserver.lists.model import MailingList
@@ -95,6 +96,7 @@ class Site:
     resolver: Resolver
     templates: Templates
     directory: Directory
+    signing: Signing | None = None
     random_bytes: Callable[[int], bytes] = field(default=secrets.token_bytes)
 
     def now(self) -> datetime:
