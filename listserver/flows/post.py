@@ -13,21 +13,18 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from listserver import maillog
-from listserver.flows import answers, notices, threading
-from listserver.flows.accept import Arrival, Prepared, find_arrival, signs_of
+from listserver.flows import answers, judging, notices, threading
+from listserver.flows.accept import Arrival, Prepared, signs_of
 from listserver.flows.site import Site
 from listserver.lists import moderation
 from listserver.lists.addressing import DestinationKind
 from listserver.lists.dmarc import decide_author
-from listserver.lists.model import MailingList, Role
-from listserver.lists.moderation import Accept, Discard, Hold, Ignore, PostFacts, Reject, Verdict
+from listserver.lists.model import MailingList
+from listserver.lists.moderation import Accept, Discard, Hold, Ignore, Reject, Verdict
 from listserver.lists.tokens import name_token
 from listserver.lists.transform import edited_fields
-from listserver.mail.address import Address
 from listserver.mail.bodytext import read_body
 from listserver.mail.envelope import Envelope
-from listserver.mail.headers import decode_text
-from listserver.mail.parse import read_date
 from listserver.mail.reply import Reply
 from listserver.mail.subject import base_subject
 from listserver.store import incoming, lists, members, outbox, posts
@@ -35,7 +32,6 @@ from listserver.store.clean import clean_text
 from listserver.store.incoming import NewMail
 from listserver.store.tables import IncomingState, OutgoingKind
 
-_WEEK = timedelta(days=7)
 _SHOWN_TEXT = 200  # lines of a writer's own text that are given back
 
 
@@ -69,7 +65,7 @@ def refusal(site: Site, envelope: Envelope, arrival: Arrival, prepared: Prepared
     if arrival.alist is None or arrival.destination.kind not in (DestinationKind.post, DestinationKind.reply_token):
         return None
     with site.database.read() as connection:
-        facts = _facts(connection, site, arrival.alist, prepared, envelope.reverse_path)[0]
+        facts = judging.gather(connection, site, arrival.alist, prepared, envelope.reverse_path)[0]
     verdict = moderation.judge(facts, arrival.alist.options)
     if isinstance(verdict, Reject) and verdict.rule == "stranger" and not facts.verified:
         alist = arrival.alist
@@ -83,66 +79,13 @@ def _receive(connection: Connection, site: Site, one: Incoming) -> None:
     if twin is not None:
         _end(connection, mail, IncomingState.duplicate, f"the same as #{twin}", twin)
         return
-    facts, member = _facts(connection, site, alist, prepared, mail.reverse_path)
+    facts, member = judging.gather(connection, site, alist, prepared, mail.reverse_path)
     verdict = moderation.judge(facts, alist.options)
     answered = answers.find(connection, site, one.alist, mail, prepared)
     if answered.unclear and isinstance(verdict, Accept):
         verdict = Hold("digest-answer", "we could not tell which post of the digest you answer")
     may_answer = not signs_of(site, prepared, mail.reverse_path).is_automatic and bool(mail.reverse_path)
     _apply(connection, site, one, verdict, member, answered.post, may_answer=may_answer)
-
-
-def _facts(
-    connection: Connection, site: Site, alist: MailingList, prepared: Prepared, reverse_path: str
-) -> tuple[PostFacts, Any]:
-    """Gather what the judges need; the member's row goes along."""
-    parsed, belief, options = prepared.parsed, prepared.belief, alist.options
-    key = parsed.author.address.key if parsed.author is not None else None
-    member: Any = members.find_author(connection, alist.id, key) if key is not None else None
-    on_list = member is not None and member.state in ("active", "paused", "suspended")
-    signs = signs_of(site, prepared, reverse_path)
-    now = site.now()
-    today = (
-        posts.count_by_member(connection, alist.id, member.id, now - timedelta(days=1)) if on_list and member.posts >= 20 else 0
-    )
-    needs_body = options.attachments in ("hold", "strip")
-    return PostFacts(
-        author=key,
-        is_member=on_list,
-        role=Role(member.role) if on_list else Role.member,
-        verified=belief.verified,
-        refused_by_domain=belief.is_refused,
-        moderated=on_list and member.moderated == "yes",
-        posts=member.posts if on_list else 0,
-        posts_today=today,
-        size=len(prepared.raw),
-        has_attachments=needs_body and bool(read_body(prepared.raw, prepared.header).attachments),
-        names_list=any(_leads_to(site, alist, box.address) for box in (*parsed.to, *parsed.cc)),
-        strong_signs=signs.strong,
-        foreign_list=signs.foreign_list,
-        own_mark=signs.own_mark,
-        header_too_big=prepared.header.too_big,
-        received_fields=prepared.header.count("received"),
-        older_than_week=_is_old(parsed.date, prepared, now),
-        header_text=lambda name: tuple(decode_text(body, 1000) for body in prepared.header.all(name)[:20]),
-    ), member
-
-
-def _leads_to(site: Site, alist: MailingList, address: Address) -> bool:
-    """Whether an address is one of this list's, in any spelling that a mail program makes of it."""
-    if not site.is_ours(address.domain):
-        return False
-    found = find_arrival(site, str(address))
-    return found is not None and found.alist is not None and found.alist.id == alist.id
-
-
-def _is_old(date: datetime | None, prepared: Prepared, now: datetime) -> bool:
-    """Written more than a week ago by its own date and by the first server it met: a wrong clock alone does not count."""
-    if date is None or now - date <= _WEEK:
-        return False
-    first = prepared.header.all("received")
-    met = read_date(first[-1].rpartition(b";")[2]) if first else None
-    return met is not None and now - met > _WEEK
 
 
 def _apply(
@@ -256,7 +199,7 @@ def publish(connection: Connection, site: Site, one: Incoming, member: Any, name
     )
     if member is not None:
         members.count_post(connection, alist.id, member.id)
-    _queue(connection, site, one, number, member, now)
+    _queue(connection, site, one, number, placed.conversation, member, now)
     _end(connection, mail, IncomingState.posted, "", number)
     return Published(number)
 
@@ -272,7 +215,7 @@ def _plausible(date: datetime | None, now: datetime) -> datetime:
     return date if date is not None and date <= now + timedelta(hours=1) else now
 
 
-def _queue(connection: Connection, site: Site, one: Incoming, number: int, member: Any, now: datetime) -> None:
+def _queue(connection: Connection, site: Site, one: Incoming, number: int, conversation: int, member: Any, now: datetime) -> None:
     alist, prepared = one.alist, one.prepared
     decision = decide_author(
         prepared.belief.policy,
@@ -301,7 +244,9 @@ def _queue(connection: Connection, site: Site, one: Incoming, number: int, membe
         now,
         author_id=member.id if member is not None else 0,
         own_copies=alist.options.own_copies,
+        conversation=conversation,
         skip=skip,
+        grace=timedelta(minutes=alist.options.grace_minutes),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from zoneinfo import available_timezones
@@ -181,11 +182,13 @@ def _language(value: str) -> str:
 
 
 def _senders(value: str) -> str:
-    entries = [entry.strip().lower() for entry in re.split(r"[,\n]", value) if entry.strip()]
-    for entry in entries:
-        if parse_address(f"x{entry}" if entry.startswith("@") else entry) is None:
+    keys = []
+    for entry in filter(None, map(str.strip, re.split(r"[,\n]", value))):
+        address = parse_address(f"x{entry}" if entry.startswith("@") else entry)
+        if address is None:
             raise ValueError(f"{entry!r} is neither an address nor @domain")
-    return ", ".join(entries)
+        keys.append(address.key.removeprefix("x") if entry.startswith("@") else address.key)
+    return ", ".join(dict.fromkeys(keys))
 
 
 def _header_rules(value: str) -> str:
@@ -202,6 +205,15 @@ def _header_rules(value: str) -> str:
         except (re.error, RecursionError, OverflowError) as error:
             raise ValueError(f"{pattern.strip()!r} is no regular expression") from error
     return value
+
+
+def _moment(value: str) -> str:
+    """A day or a moment as ISO 8601 writes it; a day begins at midnight UTC."""
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        raise ValueError("expected a day such as 2026-03-20, or a moment with offset") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="minutes")
 
 
 def _optional(check: Callable[[str], str]) -> Callable[[str], str]:
@@ -249,10 +261,20 @@ _MEMBER_CHECKS: dict[str, Callable[[str], str]] = {
     "timezone": _optional(_zone),
     "digest_at": _optional(_hour),
     "language": _optional(_language),
-    "paused_until": _text(40),
+    "paused_until": _optional(_moment),
     "moderated": _yes_no,
     "receipts": _choice("first", "on", "off"),
     "own_copies": _optional(_yes_no),
+}
+
+
+# Kept and shown, so that scripts may set them already, but without effect in this version: who sets one is told.
+WITHOUT_EFFECT_YET: dict[str, str] = {
+    "private_replies": "private messages to an author are not passed on yet",
+    "reminders": "no monthly reminder is sent yet",
+    "receipts": "receipts for posts are not sent yet",
+    "format": "digests are plain text so far",
+    "archive": "there are no pages of posts yet; the welcome already says who will be able to read them",
 }
 
 

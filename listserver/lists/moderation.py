@@ -34,6 +34,8 @@ class PostFacts:
     names_list: bool = True
     strong_signs: tuple[str, ...] = ()
     foreign_list: bool = False
+    senders: tuple[str, ...] = ()
+    """For a mail that came through another list: the addresses that speak for that list (reverse-path, Sender, List-Post)."""
     own_mark: bool = False
     header_too_big: bool = False
     received_fields: int = 0
@@ -114,9 +116,15 @@ def _banned(facts: PostFacts, options: ListOptions) -> Verdict | None:
 
 
 def _foreign(facts: PostFacts, options: ListOptions) -> Verdict | None:
-    if facts.foreign_list and not _listed(facts.author or "", options.allowed_senders):
+    if facts.foreign_list and not _is_allowed(facts, options):
         return Hold("foreign-list", "it came through another list", silent=True)
     return None
+
+
+def _is_allowed(facts: PostFacts, options: ListOptions) -> bool:
+    """Whether the author, or for a mail of another list that list, stands in `allowed_senders`: a parent list."""
+    spoken = (facts.author or "", *(facts.senders if facts.foreign_list else ()))
+    return any(_listed(each, options.allowed_senders) for each in spoken)
 
 
 def _spam(facts: PostFacts, options: ListOptions) -> Verdict | None:
@@ -131,15 +139,17 @@ def _spam(facts: PostFacts, options: ListOptions) -> Verdict | None:
 
 
 def _stranger(facts: PostFacts, options: ListOptions) -> Verdict | None:
-    if facts.is_member or options.post == "anyone" or _listed(facts.author or "", options.allowed_senders):
+    if facts.is_member or options.post == "anyone" or _is_allowed(facts, options):
         return None
     return Reject("stranger", "only members can write to this list")
 
 
 def _announce(facts: PostFacts, options: ListOptions) -> Verdict | None:
-    if options.post == "announce" and facts.role is Role.member:
+    if options.post != "announce":
+        return None
+    if facts.role is Role.member:
         return Hold("announce", "only the people who run this list write to it")
-    return None
+    return None if facts.verified else Hold("announce-unverified", "we could not be sure it came from you")
 
 
 def _too_big(facts: PostFacts, options: ListOptions) -> Verdict | None:
@@ -173,7 +183,7 @@ def _moderated(facts: PostFacts, options: ListOptions) -> Verdict | None:
 
 
 def _hidden(facts: PostFacts, options: ListOptions) -> Verdict | None:
-    if options.bcc_posts == "hold" and not facts.names_list:
+    if options.bcc_posts == "hold" and not facts.names_list and not (facts.foreign_list and _is_allowed(facts, options)):
         return Hold("bcc", "it does not name the list in To or Cc")
     return None
 

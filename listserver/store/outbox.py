@@ -18,11 +18,12 @@ from sqlmodel import col
 
 from listserver.store.clean import clean_text
 from listserver.store.hot import HotStatement, insert
-from listserver.store.tables import Delivery, DeliveryState, MemberRow, Outgoing, OutgoingKind, table_of
+from listserver.store.tables import Delivery, DeliveryState, MemberRow, Outgoing, OutgoingKind, Post, table_of
 
 _TURN = 1000  # microseconds between the turns of two recipients of one mail
 _D: Any = table_of(Delivery)
 _M: Any = table_of(MemberRow)
+_P: Any = table_of(Post)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +115,22 @@ def snapshot(
     *,
     author_id: int,
     own_copies: bool,
+    conversation: int,
     skip: Sequence[str] = (),
+    grace: timedelta = timedelta(),
 ) -> int:
-    """Add every member who gets each post as it is written, and return how many they are.
+    """Add every member who gets this post as it is written, and return how many they are.
 
+    They are those who get each post, and of those who get only what they follow whoever wrote in this conversation.
     `own_copies` is the list's choice for authors who made none of their own; `skip` are address keys that already
-    stand in To or Cc, where the list leaves those out.
+    stand in To or Cc, where the list leaves those out. Copies with a grace time wait for it as a retry does.
     """
     values: dict[str, object] = {
         "l": list_id,
         "o": outgoing_id,
-        "due": microseconds(now),
+        "c": conversation,
+        "state": "retry" if grace else "queued",
+        "due": microseconds(now + grace),
         "author": author_id,
         "own": "yes" if own_copies else "no",
     }
@@ -134,12 +140,21 @@ def snapshot(
 
 
 def _snapshot_statement(*, skip: bool) -> sa.Insert:
+    wrote = (
+        sa.exists()
+        .where(
+            _P.c.list_id == sa.bindparam("l", type_=sa.BigInteger),
+            _P.c.conversation == sa.bindparam("c", type_=sa.Integer),
+            _P.c.member_id == _M.c.id,
+        )
+        .correlate(_M)
+    )
     chosen = sa.select(
         sa.bindparam("l", type_=sa.BigInteger),
         sa.bindparam("o", type_=sa.BigInteger),
         _M.c.id,
         _M.c.address,
-        sa.literal("queued"),
+        sa.bindparam("state", type_=sa.String),
         sa.bindparam("due", type_=sa.BigInteger) + _M.c.id * _TURN,
         sa.literal(0),
         sa.literal(0),
@@ -147,7 +162,7 @@ def _snapshot_statement(*, skip: bool) -> sa.Insert:
     ).where(
         _M.c.list_id == sa.bindparam("l", type_=sa.BigInteger),
         _M.c.state == "active",
-        _M.c.delivery == "each",
+        sa.or_(_M.c.delivery == "each", sa.and_(_M.c.delivery == "followed", wrote)),
         sa.or_(
             _M.c.id != sa.bindparam("author", type_=sa.Integer),
             sa.func.coalesce(sa.func.nullif(_M.c.own_copies, ""), sa.bindparam("own", type_=sa.String)) == "yes",
