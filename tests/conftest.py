@@ -140,6 +140,14 @@ def database_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_address"))
 
 
+@pytest.fixture
+def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    """An up-to-date SQLite database, for behaviour in which the database has no part."""
+    opened = Database(f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'listserver.db')}")
+    yield opened
+    opened.close()
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An up-to-date database, once on SQLite and once on PostgreSQL."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from listserver.cli.context import JsonOption, context_of, print_json, print_table, say
 from listserver.flows import moderate
+from listserver.flows.site import Site
 
 app = typer.Typer(help="Posts that wait for a person.", no_args_is_help=True)
 
-HeldId = Annotated[int, typer.Argument(metavar="ID")]
+HeldIds = Annotated[list[int], typer.Argument(metavar="ID…")]
 Reason = Annotated[str, typer.Option(help="What the writer is told.")]
 
 
@@ -34,19 +36,25 @@ def ls(
             say("Nothing waits.")
 
 
+def _decide(context: typer.Context, act: Callable[[Site, int, str], str], numbers: list[int], reason: str) -> None:
+    for number in numbers:
+        done = act(context_of(context).site, number, reason)
+        say(done if len(numbers) == 1 else f"{number}: {done}")
+
+
 @app.command("approve")
-def approve(context: typer.Context, number: HeldId, reason: Reason = "") -> None:
+def approve(context: typer.Context, numbers: HeldIds, reason: Reason = "") -> None:
     """Post it. Example: listserver held approve 1042"""
-    say(moderate.approve(context_of(context).site, number, reason))
+    _decide(context, moderate.approve, numbers, reason)
 
 
 @app.command("reject")
-def reject(context: typer.Context, number: HeldId, reason: Reason = "") -> None:
+def reject(context: typer.Context, numbers: HeldIds, reason: Reason = "") -> None:
     """Give it back to its writer. Example: listserver held reject 1042 --reason "Please say which street" """
-    say(moderate.reject(context_of(context).site, number, reason))
+    _decide(context, moderate.reject, numbers, reason)
 
 
 @app.command("discard")
-def discard(context: typer.Context, number: HeldId, reason: Reason = "") -> None:
+def discard(context: typer.Context, numbers: HeldIds, reason: Reason = "") -> None:
     """Throw it away without a word. Example: listserver held discard 1042"""
-    say(moderate.discard(context_of(context).site, number, reason))
+    _decide(context, moderate.discard, numbers, reason)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -9,7 +11,7 @@ import typer
 from listserver.cli.context import JsonOption, context_of, print_json, print_table, say
 from listserver.errors import ConfigError
 from listserver.flows import membership
-from listserver.lists.model import MailingList
+from listserver.lists.model import WITHOUT_EFFECT_YET, MailingList
 from listserver.store import lists, members
 
 app = typer.Typer(help="Make, show, change and remove lists.", no_args_is_help=True)
@@ -24,6 +26,13 @@ def read_pairs(pairs: list[str]) -> dict[str, str]:
             raise ConfigError(f"{pair}: write KEY=VALUE, for example timezone=Europe/London")
         values[key.strip()] = value
     return values
+
+
+def warn_of_no_effect(values: Mapping[str, str]) -> None:
+    """Say so on standard error where an option is kept, but does nothing in this version."""
+    for key in values:
+        if key in WITHOUT_EFFECT_YET:
+            sys.stderr.write(f"listserver: {key} is kept, but has no effect yet: {WITHOUT_EFFECT_YET[key]}\n")
 
 
 def _describe(alist: MailingList, count: int) -> dict[str, object]:
@@ -48,6 +57,7 @@ def create(
         **({"description": description} if description else {}),
         **read_pairs(setting or []),
     }
+    warn_of_no_effect(values)
     made = membership.create_list(context_of(context).site, address, values, owner or [])
     say(f"Made {made.address}. Next: listserver member add {made.local} ADDRESS…")
 
@@ -82,6 +92,7 @@ def change(context: typer.Context, address: str, pairs: Annotated[list[str], typ
     """Change options of a list. Example: listserver list set toolshare digest_at=18:00 timezone=Europe/London"""
     site, alist, values = context_of(context).site, context_of(context).get_list(address), read_pairs(pairs)
     membership.set_list_options(site, alist, values)
+    warn_of_no_effect(values)
     say(f"Changed {', '.join(values)} of {alist.address}.")
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from listserver.cli.context import JsonOption, context_of, print_json, print_table, say
-from listserver.cli.lists import read_pairs
+from listserver.cli.lists import read_pairs, warn_of_no_effect
 from listserver.errors import ConfigError
 from listserver.flows import membership
 from listserver.store import members
@@ -43,6 +43,8 @@ def add(
 ) -> None:
     """Add members at once. Example: listserver member add toolshare gwen@example.net tom@example.net --deliver digest"""
     given = [(each, name) for each in address or []] + (_read_csv(file) if file else [])
+    if format_:
+        warn_of_no_effect({"format": format_})
     if not given:
         raise ConfigError("give at least one address, or --file with addresses in it")
     options = {"delivery": deliver, "role": role, "format": format_, "timezone": timezone, "digest_at": digest_at}
@@ -105,6 +107,7 @@ def change(
     """Change options of a member. Example: listserver member set toolshare gwen@example.net delivery=digest"""
     shared, values = context_of(context), read_pairs(pairs)
     membership.set_member_options(shared.site, shared.get_list(alist), address, values)
+    warn_of_no_effect(values)
     say(f"Changed {', '.join(values)} of {address}.")
 
 

@@ -159,7 +159,8 @@ def _arrange(connection: Connection, alist: MailingList, rows: Sequence[Any], re
     by_number = {row.number: row for row in together}
     needed = {row.number for row in rows} | {row.parent for row in rows if row.parent in by_number}
     bodies = {number: _read(connection, alist.id, by_number[number].original_id) for number in needed}
-    new = [_digest_post(row, by_number, bodies) for row in rows]
+    shows_files = alist.options.attachments != "strip"
+    new = [_digest_post(row, by_number, bodies, shows_files=shows_files) for row in rows]
     facts = {}
     for conversation in {row.conversation for row in rows}:
         members_of_it = [row for row in together if row.conversation == conversation]
@@ -182,7 +183,7 @@ def _read(connection: Connection, list_id: int, original_id: int) -> BodyText:
     return read_body(raw, read_header(raw))
 
 
-def _digest_post(row: Any, by_number: dict[int, Any], bodies: dict[int, BodyText]) -> DigestPost:
+def _digest_post(row: Any, by_number: dict[int, Any], bodies: dict[int, BodyText], *, shows_files: bool) -> DigestPost:
     body, parent = bodies[row.number], by_number.get(row.parent)
     known, above = [], row.parent
     while above in bodies:
@@ -199,7 +200,7 @@ def _digest_post(row: Any, by_number: dict[int, Any], bodies: dict[int, BodyText
         subject=row.subject,
         text=text,
         excerpt=excerpt(text),
-        attachments=tuple((a.name, a.size) for a in body.attachments),
+        attachments=tuple((a.name, a.size) for a in body.attachments) if shows_files else (),
         token=row.token,
         parent_author=(parent.author_name or parent.author_address.partition("@")[0]) if parent is not None else "",
         parent_date=parent.date if parent is not None else None,

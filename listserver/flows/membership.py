@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
@@ -113,6 +113,9 @@ def set_member_options(site: Site, alist: MailingList, address: str, values: Map
     def work(connection: Connection) -> None:
         row = members.get(connection, alist.id, key)
         changes: dict[str, object] = dict(checked)
+        if "paused_until" in checked and row.state in ("active", "paused"):
+            until = checked["paused_until"]
+            changes["state"] = "paused" if until and datetime.fromisoformat(until) > site.now() else "active"
         if checked.get("delivery") == "digest" != row.delivery:
             changes["digest_through"] = lists.last_post(connection, alist.id)
         members.change(connection, alist.id, row.id, {**changes, "digest_due": None})

@@ -6,7 +6,7 @@ address in a day over the whole site (after `+tag` folding). Automatic mail is n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -95,9 +95,8 @@ def notice(
     values: Mapping[str, object],
     *,
     reply_to: str = "",
-    leaving: bool = False,
 ) -> None:
-    """Write a NOTICE to one member; `leaving` leaves List-Unsubscribe out, for who is no member any more."""
+    """Write a NOTICE to one member."""
     now = site.now()
     token = sign_permission(site.secret, "leave", alist.id, member.id, (now.date() - date(1970, 1, 1)).days)
     letter = Letter(
@@ -109,7 +108,7 @@ def notice(
         language=member.language or alist.options.language,
         reply_to=reply_to,
         unique=str(site.database.new_id()),
-        unsubscribe="" if leaving else permission_address(alist.local, "leave", token, alist.host),
+        unsubscribe=permission_address(alist.local, "leave", token, alist.host),
         one_click=f"{site.web_url}/u/{token}" if site.web_url.startswith("https://") else "",
         archive=links.list_page(site, alist),
     )
@@ -130,10 +129,18 @@ def welcome(connection: Connection, site: Site, alist: MailingList, member_id: i
         notice(connection, site, alist, "welcome", member, {"how": how_it_comes(alist, member)}, reply_to=alist.helper("request"))
 
 
-def staff(connection: Connection, site: Site, alist: MailingList, name: str, values: Mapping[str, object]) -> None:
+def staff(
+    connection: Connection,
+    site: Site,
+    alist: MailingList,
+    name: str,
+    values: Mapping[str, object],
+    *,
+    roles: Sequence[str] = ("owner",),
+) -> None:
     """Write to each of the people who run the list."""
     now = site.now()
-    for person in members.with_roles(connection, alist.id, ("owner",)):
+    for person in members.with_roles(connection, alist.id, roles):
         letter = Letter(
             name=name,
             header_set=HeaderSet.staff,
@@ -159,6 +166,8 @@ def how_it_comes(alist: MailingList, member: Any) -> str:
     if member.delivery == "digest":
         zone = (member.timezone or alist.options.timezone).rpartition("/")[2].replace("_", " ")
         return f"You get one email a day, at {member.digest_at or alist.options.digest_at} ({zone} time), on days when somebody has written."
+    if member.state == "paused":
+        return f"You get no email until the pause ends. To end it, write to {alist.helper('owner')}."
     if member.delivery == "none":
         return "You get no posts by email."
     return "You get every post as soon as it is written."

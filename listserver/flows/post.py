@@ -13,11 +13,12 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from listserver import maillog
-from listserver.flows import answers, judging, notices, threading
+from listserver.flows import answers, judging, notices, threading, waiting
 from listserver.flows.accept import Arrival, Prepared, signs_of
 from listserver.flows.site import Site
 from listserver.lists import moderation
 from listserver.lists.addressing import DestinationKind
+from listserver.lists.attachments import left_out, names_of
 from listserver.lists.dmarc import decide_author
 from listserver.lists.model import MailingList
 from listserver.lists.moderation import Accept, Discard, Hold, Ignore, Reject, Verdict
@@ -27,6 +28,7 @@ from listserver.mail.bodytext import read_body
 from listserver.mail.envelope import Envelope
 from listserver.mail.reply import Reply
 from listserver.mail.subject import base_subject
+from listserver.render.textwidth import size_in_words
 from listserver.store import incoming, lists, members, outbox, posts
 from listserver.store.clean import clean_text
 from listserver.store.incoming import NewMail
@@ -98,6 +100,7 @@ def _apply(
         case Hold(rule, reason, silent):
             _end(connection, mail, IncomingState.held, reason)
             maillog.processed(list_id=alist.id, incoming=mail.id, state="held", detail=rule)
+            waiting.tell_at_once(connection, site, alist, mail, one.prepared, reason)
             if may_answer and not silent:
                 _tell(connection, site, one, "held", {"reason": reason}, stranger=member is None)
         case Reject(rule, reason):
@@ -113,12 +116,13 @@ def _reject(connection: Connection, site: Site, one: Incoming, rule: str, reason
     verified = one.prepared.belief.verified
     if not verified:
         _end(connection, one.mail, IncomingState.held, reason)
+        waiting.tell_at_once(connection, site, one.alist, one.mail, one.prepared, reason)
         return
     _end(connection, one.mail, IncomingState.rejected, reason)
     if may_answer and rule == "too-big":
         values: dict[str, object] = {
-            "size": f"{len(one.prepared.raw) / 1e6:.0f}",
-            "limit": f"{one.alist.options.max_bytes / 1e6:.0f}",
+            "size": size_in_words(len(one.prepared.raw)),
+            "limit": size_in_words(one.alist.options.max_bytes),
             "own_text": own_text(one.prepared),
         }
         _tell(connection, site, one, "too-big", values, stranger=False)
@@ -199,7 +203,10 @@ def publish(connection: Connection, site: Site, one: Incoming, member: Any, name
     )
     if member is not None:
         members.count_post(connection, alist.id, member.id)
-    _queue(connection, site, one, number, placed.conversation, member, now)
+    missing = names_of(left_out(prepared.raw, prepared.header)) if alist.options.attachments == "strip" else ()
+    _queue(connection, site, one, member, number=number, conversation=placed.conversation, strips=bool(missing))
+    if missing and mail.reverse_path and not signs_of(site, prepared, mail.reverse_path).is_automatic:
+        _tell(connection, site, one, "posted", {"left_out": missing}, stranger=member is None)
     _end(connection, mail, IncomingState.posted, "", number)
     return Published(number)
 
@@ -215,13 +222,17 @@ def _plausible(date: datetime | None, now: datetime) -> datetime:
     return date if date is not None and date <= now + timedelta(hours=1) else now
 
 
-def _queue(connection: Connection, site: Site, one: Incoming, number: int, conversation: int, member: Any, now: datetime) -> None:
+def _queue(
+    connection: Connection, site: Site, one: Incoming, member: Any, *, number: int, conversation: int, strips: bool
+) -> None:
+    """Put a copy for everyone who gets this post into the outbox, with the choice of its author's name and the reason."""
+    now = site.now()
     alist, prepared = one.alist, one.prepared
     decision = decide_author(
         prepared.belief.policy,
         prepared.belief.signatures,
         prepared.header,
-        edited_fields(alist.options, prepared.header, rewrite=False),
+        edited_fields(alist.options, prepared.header, rewrite=False, strips=strips),
         option=alist.options.rewrite_from,
     )
     outgoing_id = site.database.new_id()

@@ -15,6 +15,7 @@ from listserver.flows import command, owner, post, returned
 from listserver.flows.accept import Arrival, Prepared
 from listserver.flows.site import Site
 from listserver.lists.addressing import DestinationKind
+from listserver.mail.dsn import read_report
 from listserver.mail.envelope import Envelope
 from listserver.mail.reply import Reply
 from listserver.store import incoming
@@ -32,9 +33,11 @@ def plan(site: Site, mail: NewMail, prepared: Prepared) -> Work:
     kind = DestinationKind(mail.kind)
     if kind is DestinationKind.bounces or (not mail.reverse_path and kind is not _LEAVE and kind is not DestinationKind.owner):
         return returned.plan(site, mail, prepared)
+    if kind is _LEAVE and read_report(prepared.raw, prepared.header) is not None:
+        return returned.plan(site, mail, prepared)  # a delivery report is never a leave
     if kind in (DestinationKind.owner, DestinationKind.postmaster, DestinationKind.abuse):
         return owner.plan(site, mail, prepared)
-    if kind in _POSTS:
+    if kind in _POSTS and not command.answers_a_question(site, mail, prepared):
         return post.plan(site, mail, prepared)
     return command.plan(site, mail, prepared)
 

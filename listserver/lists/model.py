@@ -274,7 +274,6 @@ WITHOUT_EFFECT_YET: dict[str, str] = {
     "reminders": "no monthly reminder is sent yet",
     "receipts": "receipts for posts are not sent yet",
     "format": "digests are plain text so far",
-    "archive": "there are no pages of posts yet; the welcome already says who will be able to read them",
 }
 
 

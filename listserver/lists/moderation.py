@@ -112,7 +112,7 @@ def _unreadable(facts: PostFacts, _options: ListOptions) -> Verdict | None:
 
 
 def _banned(facts: PostFacts, options: ListOptions) -> Verdict | None:
-    return Discard("banned") if _listed(facts.author or "", options.banned) else None
+    return Discard("banned") if is_listed(facts.author or "", options.banned) else None
 
 
 def _foreign(facts: PostFacts, options: ListOptions) -> Verdict | None:
@@ -124,7 +124,7 @@ def _foreign(facts: PostFacts, options: ListOptions) -> Verdict | None:
 def _is_allowed(facts: PostFacts, options: ListOptions) -> bool:
     """Whether the author, or for a mail of another list that list, stands in `allowed_senders`: a parent list."""
     spoken = (facts.author or "", *(facts.senders if facts.foreign_list else ()))
-    return any(_listed(each, options.allowed_senders) for each in spoken)
+    return any(is_listed(each, options.allowed_senders) for each in spoken)
 
 
 def _spam(facts: PostFacts, options: ListOptions) -> Verdict | None:
@@ -218,7 +218,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def _listed(address: str, entries: str) -> bool:
+def is_listed(address: str, entries: str) -> bool:
     """Whether an address, or its @domain, stands in a comma-separated option."""
     domain = "@" + address.rpartition("@")[2]
     return bool(address) and any(entry.strip() in (address, domain) for entry in entries.split(",") if entry.strip())

@@ -4,7 +4,8 @@
 Authentication-Results that claim our name. *Added on top*: the List-* set, Archived-At, our loop mark; below:
 `Precedence: list`, X-Auto-Response-Suppress. Loop marks of other servers stay, for they must know their mail when it
 comes back. *By policy*: Reply-To and From (`lists.dmarc` decides), a Message-ID only where none can be read, and, only if
-the owner turned them on, a subject prefix and a footer. The footer is added to a single text/plain part that is not
+the owner turned them on, a subject prefix, a footer, and attachments left out
+(`lists.attachments`). The footer is added to a single text/plain part that is not
 encoded and whose charset can hold it; other messages leave without it, because re-encoding would touch what people wrote.
 """
 
@@ -13,10 +14,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from listserver.lists.attachments import left_out, strip
 from listserver.lists.model import ListOptions, MailingList
 from listserver.mail.address import Mailbox, format_mailbox
 from listserver.mail.automatic import OWN_MARK
-from listserver.mail.headers import Header, decode_text, edit_header, encode_phrase, unfold, write_field
+from listserver.mail.headers import Header, decode_text, edit_header, encode_phrase, read_header, unfold, write_field
 from listserver.mail.listfields import ListIdentity, list_fields
 from listserver.mail.message_id import read_message_id
 
@@ -61,8 +63,10 @@ class EditedFields:
     body_changed: bool
 
 
-def edited_fields(options: ListOptions, header: Header, *, rewrite: bool) -> EditedFields:
+def edited_fields(options: ListOptions, header: Header, *, rewrite: bool, strips: bool = False) -> EditedFields:
     """What the list's edits touch in this message, for the prediction of signatures (`lists.dmarc`).
+
+    `strips`: attachments of this message are left out.
 
     Invariant: every field in which `copy_content` differs from the message is named.
     """
@@ -77,7 +81,7 @@ def edited_fields(options: ListOptions, header: Header, *, rewrite: bool) -> Edi
         names.add("message-id")
     if header.count(_RESULTS):
         names.add(_RESULTS)  # perhaps one in our name
-    return EditedFields(names=frozenset(names), body_changed=_takes_footer(options.footer, header))
+    return EditedFields(names=frozenset(names), body_changed=strips or _takes_footer(options.footer, header))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +102,9 @@ def copy_content(alist: MailingList, raw: bytes, header: Header, facts: PostFact
 
     What differs for each member is `listfields.unsubscribe_fields`, written before it.
     """
+    if alist.options.attachments == "strip" and left_out(raw, header):
+        raw = strip(raw, header)
+        header = read_header(raw)
     top = list_fields(identity_of(alist, facts.archive), archived_at=facts.archived_at)
     mark = f"{_MARK_NAME}: {alist.list_id}\r\n".encode()
     kept = replace(header, fields=tuple(f for f in header.fields if not _is_forged(f.name, f.raw, facts.hostname)))

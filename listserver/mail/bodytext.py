@@ -109,6 +109,28 @@ def _read_pieces(reading: _Reading) -> list[Piece]:
     return pieces[0]
 
 
+def attached_parts(raw: bytes, header: Header) -> list[Part]:
+    """The parts that are attachments, in order: those that `read_body` names and does not read."""
+    parts, _defects = read_parts(raw, header)
+    found, found_text = [], False
+    for index, part in enumerate(parts):
+        if part.is_multipart:
+            continue
+        around = parts[part.parent].kind if part.parent >= 0 else ""
+        if part.kind in _SIGNATURES and around == "multipart/signed":
+            continue
+        if _is_read(part, around, is_first=index == part.parent + 1, found_text=found_text):
+            found_text = True
+        else:
+            found.append(part)
+    return found
+
+
+def shown_name(part: Part) -> str:
+    """What an attachment is called, for showing only."""
+    return part.name or _UNNAMED.get(part.kind, "unnamed")
+
+
 def _finish(reading: _Reading, pieces: list[Piece]) -> BodyText:
     texts: list[str] = []
     for piece in pieces:
@@ -148,7 +170,7 @@ def _read_leaf(reading: _Reading, index: int) -> list[Piece]:
     if part.kind in _SIGNATURES and around == "multipart/signed":
         return []
     if not _is_read(part, around, is_first=index == part.parent + 1, found_text=reading.found_text):
-        name = part.name or _UNNAMED.get(part.kind, "unnamed")
+        name = shown_name(part)
         inline = around == "multipart/related" and part.disposition != "attachment"
         size = decoded_size(reading.raw, part)
         reading.attachments.append(Attachment(name=name, content_type=part.kind, size=size, inline=inline))

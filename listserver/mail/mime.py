@@ -61,6 +61,8 @@ class Part:
     """The place of its multipart in the tuple of parts; -1 for the outermost."""
     depth: int = 0
     is_multipart: bool = False
+    head: int = 0
+    """Where its own fields begin."""
 
 
 class Decoded(NamedTuple):
@@ -111,7 +113,7 @@ def read_parts(raw: bytes, header: Header) -> tuple[tuple[Part, ...], tuple[str,
         for start, end in reversed(_find_children(reading, part)):
             child_header = read_header(raw[start : min(end, start + MAX_HEADER + 1)])
             child = _read_part(raw, child_header, start + child_header.size, end, default)
-            child.parent, child.depth = index, part.depth + 1
+            child.parent, child.depth, child.head = index, part.depth + 1, start
             stack.append(child)
     return tuple(parts), tuple(reading.defects)
 

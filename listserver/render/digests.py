@@ -19,7 +19,7 @@ from listserver.mail.compose import compose
 from listserver.mail.headers import write_field
 from listserver.mail.listfields import list_fields
 from listserver.render.environment import Templates
-from listserver.render.textwidth import width, wrap_line
+from listserver.render.textwidth import size_in_words, width, wrap_line
 
 _SUBJECT = 78
 _EXCERPT = 140
@@ -68,7 +68,7 @@ def render_digest(templates: Templates, issue: DigestIssue) -> RenderedDigest:
         "context": lambda post: _context(post, positions, issue),
         "place": issue.zone.rpartition("/")[2].replace("_", " "),
         "plural": _plural,
-        "size": _size,
+        "size": size_in_words,
     }
     text = templates.get("digest", issue.language, "digest.txt.j2").render(values)
     lines = [piece for line in text.split("\n") for piece in _wrapped(line)]
@@ -117,10 +117,6 @@ def _subject(issue: DigestIssue, count: int) -> str:
 
 def _plural(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s" if word != "person" else f"{count} people"
-
-
-def _size(octets: int) -> str:
-    return f"{octets / 1_000_000:.1f} MB" if octets >= 1_000_000 else f"{max(1, round(octets / 1000))} KB"
 
 
 def _lettered(index: int, conversation: DigestConversation, positions: dict[int, int]) -> dict[str, object]:

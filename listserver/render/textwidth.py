@@ -1,4 +1,4 @@
-"""Lines of at most 72 columns: wide characters count double, an address of the web stays whole and alone."""
+"""Words and lines for people. Lines have at most 72 columns: wide characters count double, an address of the web stays whole and alone."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ def width(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def size_in_words(octets: int) -> str:
+    """`18 MB`, `1.5 MB` or `340 KB`: as people say the size of a file."""
+    if octets >= 10_000_000:
+        return f"{octets / 1_000_000:.0f} MB"
+    return f"{octets / 1_000_000:.1f} MB".replace(".0 MB", " MB") if octets >= 1_000_000 else f"{max(1, round(octets / 1000))} KB"
 
 
 def wrap_line(line: str, columns: int = COLUMNS, indent: str = "") -> list[str]:

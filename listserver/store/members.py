@@ -159,6 +159,15 @@ def everyone(connection: Connection, list_id: int, *, states: Iterable[str] = _A
     )
 
 
+def paused(connection: Connection) -> list[Row[Any]]:
+    """Members of all lists whose pause has an end."""
+    return list(
+        connection.execute(
+            sa.select(table_of(MemberRow)).where(col(MemberRow.state) == "paused", col(MemberRow.paused_until) != "")
+        )
+    )
+
+
 def with_roles(connection: Connection, list_id: int, roles: Iterable[str]) -> list[Row[Any]]:
     """Active members with one of these roles: the people who run the list."""
     return list(
