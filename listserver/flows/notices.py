@@ -95,8 +95,9 @@ def notice(
     values: Mapping[str, object],
     *,
     reply_to: str = "",
+    leaving: bool = False,
 ) -> None:
-    """Write a NOTICE to one member."""
+    """Write a NOTICE to one member; `leaving` leaves List-Unsubscribe out, for who is no member any more."""
     now = site.now()
     token = sign_permission(site.secret, "leave", alist.id, member.id, (now.date() - date(1970, 1, 1)).days)
     letter = Letter(
@@ -108,7 +109,7 @@ def notice(
         language=member.language or alist.options.language,
         reply_to=reply_to,
         unique=str(site.database.new_id()),
-        unsubscribe=permission_address(alist.local, "leave", token, alist.host),
+        unsubscribe="" if leaving else permission_address(alist.local, "leave", token, alist.host),
         one_click=f"{site.web_url}/u/{token}" if site.web_url.startswith("https://") else "",
         archive=links.list_page(site, alist),
     )
