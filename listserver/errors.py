@@ -22,6 +22,10 @@ class Conflict(ListserverError):
     """Something like it is here already."""
 
 
+class AlreadyEnded(Conflict):
+    """This mail has got its one end already, from somebody else."""
+
+
 class TryAgainLater(ListserverError):
     """It cannot be done just now."""
 

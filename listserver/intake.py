@@ -14,31 +14,35 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from listserver.errors import AlreadyEnded
 from listserver.flows import accept, process
+from listserver.flows.accept import Prepared
 from listserver.flows.site import Site
 from listserver.mail.envelope import Envelope, Peer
 from listserver.mail.reply import Reply
 from listserver.store import incoming
+from listserver.store.engine import is_full, is_trouble
 from listserver.store.incoming import NewMail
-from listserver.store.tables import IncomingState
 
 ACCEPTED = Reply(250, "2.0.0", "Accepted")
 TRY_AGAIN = Reply(451, "4.3.0", "Please try again in a while; your mail is not lost")
 NO_SPACE = Reply(452, "4.3.1", "No space at the moment; please try again in a while")
 TOO_BUSY = Reply(451, "4.3.2", "Busy at the moment; please try again in a while")
 TRIES = 3
+ABANDONED = timedelta(minutes=2)  # in flight for so long and not worked here: whoever accepted it is gone
 BACKLOG = 5_000  # accepted mails that wait for their second transaction; beyond it peers are asked to come back (P8)
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
     mail: NewMail
-    raw: bytes
-    prepared: accept.Prepared | None
+    raw: bytes | None  # read again when it was accepted by an earlier run
+    prepared: Prepared | None
 
 
 class Intake:
@@ -50,7 +54,8 @@ class Intake:
         self._log = structlog.get_logger("listserver.intake")
         threads = 8 if site.authentication == "dns" else 1
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="process")
-        self._waiting = 0
+        self._working: set[int] = set()  # mails whose second transaction is under way or waits for its turn
+        self._postponed = False
         self._lock = threading.Lock()
         self._refreshed = 0.0
 
@@ -70,7 +75,7 @@ class Intake:
 
     async def accept(self, envelope: Envelope, raw: bytes) -> Reply:
         """Store the mail durably and answer; 4xx on any failure of ours, so that the peer keeps it."""
-        if self._waiting > BACKLOG:
+        if len(self._working) > BACKLOG:
             return TOO_BUSY
         try:
             arrivals = [
@@ -88,7 +93,7 @@ class Intake:
             await asyncio.wrap_future(self._site.database.submit(lambda connection: accept.accept(connection, raw, mails)))
         except (SQLAlchemyError, sqlite3.Error) as error:
             self._log.error("accept_failed", peer=envelope.peer.host, problem=str(error.__cause__ or error))
-            return NO_SPACE if "full" in str(error) else TRY_AGAIN
+            return NO_SPACE if is_full(error) else TRY_AGAIN
         except Exception:  # noqa: BLE001 - this door's catch-all: whatever went wrong is ours, and temporary
             self._log.exception("accept_failed", peer=envelope.peer.host)
             return TRY_AGAIN
@@ -99,22 +104,40 @@ class Intake:
     # -- the second transaction ----------------------------------------------------------------------------
 
     def recover(self) -> int:
-        """Work what an earlier run accepted and did not finish; call before the doors open."""
-        with self._site.database.read() as connection:
-            rows = incoming.waiting(connection, IncomingState.in_flight)
-            for row in rows:
-                mail = NewMail(**{name: getattr(row, name) for name in NewMail.__dataclass_fields__})
-                self._enqueue(_Task(mail, incoming.raw_of(connection, row.list_id, row.original_id), None))
-        return len(rows)
+        """Work what an earlier run accepted and did not finish; call before the doors open. Returns how many those are."""
+        return self.pick_up(timedelta(0))
 
-    def _enqueue(self, task: _Task) -> None:
+    def pick_up(self, older_than: timedelta = ABANDONED) -> int:
+        """Work accepted mail that nobody works: put off while the database was away, or left by a process that ended.
+
+        Another process may be at it all the same; then whoever ends it first has done it, and the other's work is undone.
+        """
+        postponed, self._postponed = self._postponed, False
+        before = self._site.now() - (timedelta(0) if postponed else older_than)
+        try:
+            with self._site.database.read() as connection:
+                rows = incoming.in_flight(connection, before, BACKLOG)
+        except Exception:
+            self._postponed = self._postponed or postponed
+            raise
+        mails = [NewMail(**{name: getattr(row, name) for name in NewMail.__dataclass_fields__}) for row in rows]
+        return sum(self._enqueue(_Task(mail, None, None)) for mail in mails)
+
+    def _enqueue(self, task: _Task) -> bool:
         with self._lock:
-            self._waiting += 1
+            if task.mail.id in self._working:
+                return False
+            self._working.add(task.mail.id)
         self._pool.submit(self._work, task)
+        return True
+
+    def _release(self, task: _Task) -> None:
+        with self._lock:
+            self._working.discard(task.mail.id)
 
     def _work(self, task: _Task) -> None:
         try:
-            prepared = task.prepared or accept.prepare_again(self._site, task.mail, task.raw)
+            prepared = task.prepared or self._prepare_again(task)
             work = process.plan(self._site, task.mail, prepared)
             future = self._site.database.submit(work)
         except Exception as error:  # noqa: BLE001 - a poisonous mail hurts only itself
@@ -122,36 +145,50 @@ class Intake:
         else:
             future.add_done_callback(lambda done: self._done(task, done))
 
+    def _prepare_again(self, task: _Task) -> Prepared:
+        raw = task.raw
+        if raw is None:
+            with self._site.database.read() as connection:
+                raw = incoming.raw_of(connection, task.mail.list_id, task.mail.original_id)
+        return accept.prepare_again(self._site, task.mail, raw)
+
     def _done(self, task: _Task, future: Future[None]) -> None:
         error = future.exception()
-        if error is not None:
-            self._pool.submit(self._failed, task, error)
+        if error is not None and not isinstance(error, AlreadyEnded):
+            try:
+                self._pool.submit(self._failed, task, error)
+            except RuntimeError:  # the service is stopping: it stays in flight, and the next start finds it
+                self._release(task)
             return
-        with self._lock:
-            self._waiting -= 1
+        self._release(task)
         self._work_made()
 
     def _failed(self, task: _Task, error: BaseException) -> None:
+        """Count the failure against the mail, unless it is the database's own: then the mail waits until that is back."""
         problem = f"{type(error).__name__}: {error}"
-        self._log.error("processing_failed", incoming=task.mail.id, list=task.mail.list_id, problem=problem, exc_info=error)
         again = False
         try:
+            if is_trouble(error):
+                raise error
+            self._log.error("processing_failed", incoming=task.mail.id, list=task.mail.list_id, problem=problem, exc_info=error)
             again = self._site.database.write(lambda connection: process.note_failure(connection, task.mail, problem, TRIES))
-        except (SQLAlchemyError, sqlite3.Error, RuntimeError):
-            self._log.exception("note_failed", incoming=task.mail.id)  # stays in flight; the next start finds it
-        with self._lock:
-            self._waiting -= 1
+        except AlreadyEnded:
+            pass
+        except Exception as trouble:  # noqa: BLE001 - whatever it is, the mail stays in flight and is picked up
+            self._postponed = True
+            self._log.warning("processing_postponed", incoming=task.mail.id, list=task.mail.list_id, problem=str(trouble))
+        self._release(task)
         if again:
             self._enqueue(task)
 
     @property
     def waiting(self) -> int:
         """Accepted mails whose second transaction has not ended."""
-        return self._waiting
+        return len(self._working)
 
     async def drain(self, seconds: float) -> None:
         """Wait until nothing waits, for at most so long; what is left is worked at the next start."""
         end = time.monotonic() + seconds
-        while self._waiting and time.monotonic() < end:
+        while self._working and time.monotonic() < end:
             await asyncio.sleep(0.01)
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)

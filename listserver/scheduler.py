@@ -14,7 +14,9 @@ from sqlalchemy.engine import Connection
 from listserver.flows import deliver, digest, sweep
 from listserver.flows.ports import Copy, Transport
 from listserver.flows.site import Site
+from listserver.intake import Intake
 from listserver.mail.reply import Outcome, OutcomeKind
+from listserver.store.engine import is_trouble
 from listserver.store.outbox import Claim, Settled
 
 T = TypeVar("T")
@@ -71,7 +73,7 @@ class Outbox:
             try:
                 await asyncio.wait_for(self._wake.wait(), self.poll_seconds)
             except TimeoutError:
-                await self._submit(lambda connection: deliver.recover(connection, self.site.now()))
+                await self._recover()
             running = {task for task in running if not task.done()}
         if running:
             await asyncio.wait(running)
@@ -86,8 +88,22 @@ class Outbox:
             await asyncio.sleep(self.poll_seconds)
 
     async def _claim(self) -> list[Claim]:
+        """Claim rows; none while the database is away."""
         now = self.site.now()
-        return await self._submit(lambda connection: deliver.claim(connection, now, self.batch, LEASE))
+        try:
+            return await self._submit(lambda connection: deliver.claim(connection, now, self.batch, LEASE))
+        except Exception as error:
+            if not is_trouble(error):
+                raise
+            self._log.warning("claim_postponed", problem=str(error))
+            return []
+
+    async def _recover(self) -> None:
+        try:
+            await self._submit(lambda connection: deliver.recover(connection, self.site.now()))
+        except Exception as error:
+            if not is_trouble(error):
+                raise
 
     async def _submit(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.wrap_future(self.site.database.submit(work))
@@ -114,7 +130,19 @@ class Outbox:
             await asyncio.sleep(1)
 
     def _record(self, settled: list[Settled]) -> asyncio.Future[int]:
-        return asyncio.wrap_future(self.site.database.submit(lambda connection: deliver.record(connection, self.site, settled)))
+        return asyncio.ensure_future(self._record_at_last(settled))
+
+    async def _record_at_last(self, settled: list[Settled]) -> int:
+        """Record outcomes; what was sent must be known as sent, so the database gets its time to come back (P4)."""
+        end = asyncio.get_running_loop().time() + LEASE.total_seconds()
+        while True:
+            try:
+                return await self._submit(lambda connection: deliver.record(connection, self.site, settled))
+            except Exception as error:
+                if not is_trouble(error) or asyncio.get_running_loop().time() > end:
+                    raise
+                self._log.warning("record_postponed", deliveries=len(settled), problem=str(error))
+            await asyncio.sleep(self.poll_seconds)
 
     def _count(self, outcome: Outcome) -> None:
         if outcome.kind is OutcomeKind.delivered:
@@ -131,8 +159,11 @@ async def tick(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await work()
-        except Exception:
-            log.exception("tick_failed")
+        except Exception as error:
+            if is_trouble(error):
+                log.warning("tick_postponed", problem=str(error))
+            else:
+                log.exception("tick_failed")
         await asyncio.sleep(seconds)
 
 
@@ -146,6 +177,11 @@ async def send_digests(site: Site, wake: Callable[[], None]) -> None:
 async def sweep_up(site: Site) -> None:
     """Let what has expired end as it was promised to."""
     await asyncio.to_thread(sweep.sweep, site)
+
+
+async def pick_up(intake: Intake) -> None:
+    """Work accepted mail that nobody works any more."""
+    await asyncio.to_thread(intake.pick_up)
 
 
 async def refresh_lists(site: Site) -> None:

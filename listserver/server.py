@@ -34,6 +34,7 @@ from listserver.web.health import Health
 from listserver.web.serving import WebServer
 
 DRAIN_SECONDS = 20.0
+PICK_UP_SECONDS = 3.0
 
 
 class SystemClock:
@@ -184,11 +185,13 @@ class Service:
             tls_certificate=settings.tls_certificate,
             tls_key=settings.tls_key,
             now=self.site.now,
+            has_room=self.site.database.has_room,
         )
 
     def _start_clocks(self) -> None:
         site = self.site
         self._tasks.append(asyncio.create_task(scheduler.tick(1.0, lambda: scheduler.refresh_lists(site))))
+        self._tasks.append(asyncio.create_task(scheduler.tick(PICK_UP_SECONDS, lambda: scheduler.pick_up(self.intake))))
         if "deliver" in self.parts:
             self._outbox_task = asyncio.create_task(self.outbox.run())
         if "digest" in self.parts:

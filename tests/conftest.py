@@ -159,3 +159,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     opened = Database(address)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def where(database_address: str) -> dict[str, str]:
+    """Settings that put the service on each database in turn."""
+    if database_address.startswith("postgresql"):
+        database = Database(database_address)
+        schema.upgrade(database)
+        database.close()
+    return {"database_url": database_address}

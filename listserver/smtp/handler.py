@@ -136,7 +136,7 @@ class SmtpSession(Connection):
             return self.answer(command)
         if command.size > self.door.settings.max_message_bytes:
             return self.answer(TOO_BIG)
-        if not self.door.turnstile.has_room_for(command.size):
+        if not (self.door.turnstile.has_room_for(command.size) and self.door.settings.has_room(command.size)):
             return self.answer(NO_ROOM)
         self.reverse_path = command.reverse_path
         self.smtputf8 = command.smtputf8

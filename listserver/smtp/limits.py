@@ -73,6 +73,8 @@ class DoorSettings:
     """Of an LMTP socket in the file system: whoever may write to it is trusted."""
     limits: Limits = field(default_factory=Limits)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    has_room: Callable[[int], bool] = lambda _octets: True
+    """Whether a message of so many octets can be stored; asked before its content is read (promises P8)."""
 
     @property
     def memory_octets(self) -> int:

@@ -10,7 +10,10 @@ transactions stand here in plain sight, because the driver's default lost update
 from __future__ import annotations
 
 import queue
+import shutil
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
@@ -25,7 +29,36 @@ T = TypeVar("T")
 Unit = tuple[Callable[[Connection], Any], "Future[Any]"]
 
 _GROUP = 256  # units in one transaction: enough to hide the sync, short enough that nobody waits long
+_SPARE = 16 << 20  # octets that stay free for the log and the second transactions of what was accepted
 _IDS = 4000  # numbers fetched at once; fetched anew while half are left, so that one unit never runs out
+
+
+# SQLite: busy, locked, no memory, read-only, I/O, full, cannot open, protocol. PostgreSQL: connection, resources, operator
+# intervention, rollback for others' sake, not in the right state (both by the first part of the code).
+_SQLITE_TROUBLE = frozenset((5, 6, 7, 8, 10, 13, 14, 15))
+_POSTGRESQL_TROUBLE = frozenset(("08", "53", "57", "40", "55", "58"))
+
+
+def is_trouble(error: BaseException) -> bool:
+    """Whether an error is the database's own (away, full, locked), so that the same work may succeed later."""
+    if isinstance(error, sa.exc.TimeoutError):
+        return True  # every connection of the pool is in use
+    if isinstance(error, sa.exc.DBAPIError):
+        if error.connection_invalidated:
+            return True
+        error = error.orig or error
+    if isinstance(error, sqlite3.Error):
+        return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _SQLITE_TROUBLE
+    state = getattr(error, "sqlstate", "-")
+    if state is None:  # psycopg lost the connection before the server could say why
+        return type(error).__name__ in ("OperationalError", "InterfaceError")
+    return state[:2] in _POSTGRESQL_TROUBLE
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the disk, or what the database may use of it, is full."""
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    return (getattr(cause, "sqlite_errorcode", 0) & 0xFF) == 13 or getattr(cause, "sqlstate", "") in ("53100", "53200")
 
 
 class Database:
@@ -46,6 +79,7 @@ class Database:
         self._writer: threading.Thread | None = None
         self._units: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
         self._closed = False
+        self._free, self._looked = 0, float("-inf")
         if self.is_sqlite:
             self.path: Path | None = Path(url.database or ":memory:")
             self.engine = sa.create_engine(
@@ -125,6 +159,22 @@ class Database:
             else:
                 self.write(lambda _connection: None)  # the writer fetches a block before each group
 
+    def has_room(self, octets: int) -> bool:
+        """Whether a mail of this size can be stored: in the log, in the table, and some for what follows from it.
+
+        The disk of a PostgreSQL server cannot be seen from here; when it is full, the commit says so.
+        """
+        if self.path is None:
+            return True
+        now = time.monotonic()
+        if now - self._looked > 1.0:
+            self._looked = now
+            try:
+                self._free = shutil.disk_usage(self.path.parent).free
+            except OSError:
+                return False
+        return self._free >= 3 * octets + _SPARE
+
     def close(self) -> None:
         """Finish the waiting units and close every connection."""
         with self._lock:
@@ -172,7 +222,9 @@ class Database:
                 raw.execute("SAVEPOINT unit")
                 try:
                     result = work(connection)
-                except Exception as error:  # noqa: BLE001 - a unit's failure is handed to who asked for it
+                except Exception as error:  # handed to who asked for the unit
+                    if not raw.in_transaction:
+                        raise  # SQLite undid everything by itself: the disk is full, or cannot be read
                     raw.execute("ROLLBACK TO unit")
                     done.append((future, None, error))
                 else:
@@ -180,8 +232,7 @@ class Database:
                 raw.execute("RELEASE unit")
             raw.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - a failed commit undoes them all, and all of them are told
-            if raw.in_transaction:
-                raw.execute("ROLLBACK")
+            self._undo(raw)
             for _work, future in group:
                 future.set_exception(error)
             return
@@ -190,6 +241,15 @@ class Database:
                 future.set_result(result)
             else:
                 future.set_exception(problem)
+
+    @staticmethod
+    def _undo(raw: Any) -> None:
+        """Leave no transaction open, whatever state the disk is in; the writer must go on with the next group."""
+        try:
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            structlog.get_logger("listserver.store").error("rollback_failed", problem=str(error))
 
     def _fetch_ids(self, connection: Connection) -> None:
         statement = sa.text("UPDATE counter SET next = next + :n WHERE name = 'id' RETURNING next")

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 from sqlmodel import col
 
+from listserver.errors import AlreadyEnded
 from listserver.store.clean import clean_text
 from listserver.store.hot import HotStatement, insert
 from listserver.store.tables import Incoming, IncomingState, Original, table_of
@@ -78,10 +79,14 @@ def add_original(connection: Connection, list_id: int, original_id: int, raw: by
 
 def finish(
     connection: Connection, list_id: int, incoming_id: int, state: IncomingState, detail: str = "", post_number: int | None = None
-) -> bool:
-    """Record the state in which a mail ended; False when it had ended already (a restart raced with us)."""
+) -> None:
+    """Record the state in which a mail ended.
+
+    Raises: AlreadyEnded when another worker was quicker; raised on, it undoes whatever this one did for the mail.
+    """
     values = {"l": list_id, "i": incoming_id, "to": state.value, "why": clean_text(detail, 500), "post": post_number}
-    return _FINISH.run(connection, values).rowcount == 1
+    if _FINISH.run(connection, values).rowcount != 1:
+        raise AlreadyEnded
 
 
 _I = table_of(Incoming)
@@ -122,6 +127,14 @@ def raw_of(connection: Connection, list_id: int, original_id: int) -> bytes:
 
 
 _RAW = sa.select(col(Original.raw)).where(col(Original.list_id) == sa.bindparam("l"), col(Original.id) == sa.bindparam("i"))
+
+
+def in_flight(connection: Connection, before: datetime, limit: int) -> list[Row[Any]]:
+    """Accepted mails whose second transaction has not ended, oldest first."""
+    statement = sa.select(table_of(Incoming)).where(
+        col(Incoming.state) == IncomingState.in_flight.value, col(Incoming.received_at) <= before
+    )
+    return list(connection.execute(statement.order_by(col(Incoming.id)).limit(limit)))
 
 
 def waiting(connection: Connection, state: IncomingState, list_id: int | None = None, limit: int = 10_000) -> list[Row[Any]]:

@@ -14,6 +14,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from listserver.config import Settings
 from tests.acceptance.community import LIST
 
@@ -48,7 +50,13 @@ class ServiceProcess:
 
     def settings(self) -> Settings:
         """The same settings inside this process."""
-        return Settings(data_dir=self.folder / "data", authentication="accept", hostname="lists.example.org", _env_file=None)  # type: ignore[call-arg]
+        return Settings(
+            data_dir=self.folder / "data",
+            authentication="accept",
+            hostname="lists.example.org",
+            database_url=SecretStr(self.environment.get("LISTSERVER_DATABASE_URL", "")),
+            _env_file=None,  # type: ignore[call-arg]
+        )
 
     def run(self, *arguments: str) -> str:
         """One command, which must succeed."""
@@ -93,6 +101,12 @@ class ServiceProcess:
     def kill(self) -> None:
         """SIGKILL, as a power cut would not even announce."""
         self.process.send_signal(signal.SIGKILL)
+        self.process.wait(PATIENCE)
+        if self.process.stderr:
+            self.process.stderr.close()
+
+    def wait_until_dead(self) -> None:
+        """Wait for a death that was arranged from outside."""
         self.process.wait(PATIENCE)
         if self.process.stderr:
             self.process.stderr.close()

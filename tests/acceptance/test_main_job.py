@@ -10,19 +10,8 @@ import pytest
 
 from listserver.flows import digest, moderate
 from listserver.flows.conversations import explain
-from listserver.store import members, reports, schema
-from listserver.store.engine import Database
+from listserver.store import members, reports
 from tests.acceptance.community import LIST, community
-
-
-@pytest.fixture
-def where(database_address: str) -> dict[str, str]:
-    """Settings that put the service on each database in turn."""
-    if database_address.startswith("postgresql"):
-        database = Database(database_address)
-        schema.upgrade(database)
-        database.close()
-    return {"database_url": database_address}
 
 
 async def test_a_post_reaches_every_member(tmp_path: Path, where: dict[str, str]) -> None:
