@@ -28,6 +28,7 @@ from listserver.smtp.listener import Doors
 from listserver.store import outbox, schema
 from listserver.store.engine import Database
 from listserver.store.reading import ReadOnly
+from listserver.transport import probe
 from listserver.transport.url import open_transport
 from listserver.web.app import Web
 from listserver.web.health import Health
@@ -82,6 +83,16 @@ def open_site(settings: Settings, *, serving: bool = False, clock: Clock | None 
     return site
 
 
+def open_relay(settings: Settings) -> Transport:
+    """The way out that RELAY names. Raises: ConfigError."""
+    return open_transport(settings.relay_address, hostname=settings.hostname, connections=settings.relay_connections)
+
+
+async def look_at_relay(settings: Settings) -> probe.RelayLook:
+    """Whether the relay answers, and what it offers; no mail is sent. Raises: ConfigError."""
+    return await probe.look(settings.relay_address, hostname=settings.hostname)
+
+
 class OnlyOne:
     """A lock file beside a SQLite database: a second service on the same file is refused."""
 
@@ -125,9 +136,7 @@ class Service:
             raise ConfigError("the database's tables are not up to date: run `listserver database upgrade` once")
         self._lock = OnlyOne(self.site.database)
         self._loop = asyncio.get_running_loop()
-        self.transport = self.transport or open_transport(
-            self.settings.relay_address, hostname=self.settings.hostname, connections=self.settings.relay_connections
-        )
+        self.transport = self.transport or open_relay(self.settings)
         self.outbox = scheduler.Outbox(self.site, self.transport)
         self.intake = Intake(self.site, work_made=self._wake)
         if self.site.database.is_sqlite and "deliver" in self.parts:
@@ -242,7 +251,7 @@ async def deliver(settings: Settings, *, once: bool, until_empty: bool) -> sched
     maillog.configure(settings.log_format, settings.log_level)
     site = open_site(settings, serving=True)
     lock = OnlyOne(site.database)
-    transport = open_transport(settings.relay_address, hostname=settings.hostname, connections=settings.relay_connections)
+    transport = open_relay(settings)
     work = scheduler.Outbox(site, transport)
     try:
         if site.database.is_sqlite:

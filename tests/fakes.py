@@ -34,6 +34,10 @@ class FakeResolver:
         """Mail exchangers."""
         return self._ask("MX", name)
 
+    def ptr(self, address: str, seconds: float = 60.0) -> tuple[str, ...]:
+        """Names of an address."""
+        return self._ask("PTR", address)
+
     def _ask(self, kind: str, name: str) -> tuple[str, ...]:
         question = f"{kind} {name.lower().rstrip('.')}"
         self.asked[question] += 1

@@ -16,6 +16,7 @@ from typing import Protocol
 import dns.exception
 import dns.name
 import dns.resolver
+import dns.reversename
 
 
 class DnsFailure(Exception):
@@ -94,6 +95,10 @@ class DnsResolver:
     def mx(self, name: str, seconds: float = 60.0) -> tuple[str, ...]:
         """Mail exchangers. Raises: DnsFailure."""
         return self._ask("MX", name, seconds)
+
+    def ptr(self, address: str, seconds: float = 60.0) -> tuple[str, ...]:
+        """The names of an address. Raises: DnsFailure."""
+        return self._ask("PTR", dns.reversename.from_address(address).to_text(), seconds)
 
     @property
     def is_answering(self) -> bool:
@@ -189,4 +194,6 @@ def _texts(kind: str, answer: dns.resolver.Answer) -> tuple[str, ...]:
         return tuple(b"".join(each.strings)[:_LONGEST_TEXT].decode("utf-8", "replace") for each in records)
     if kind == "MX":
         return tuple(name for _rank, name in sorted((each.preference, str(each.exchange).rstrip(".")) for each in records))
+    if kind == "PTR":
+        return tuple(str(each.target).rstrip(".") for each in records)
     return tuple(str(each.address) for each in records)

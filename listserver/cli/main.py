@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from typer.exceptions import TyperException
 
 from listserver import server
-from listserver.cli import database, demo, digests, held, lists, members, outbox, service, threads
+from listserver.cli import database, demo, digests, doctor, held, lists, members, outbox, service, threads
 from listserver.cli.context import Context, JsonOption, context_of, print_json, print_table
 from listserver.errors import ListserverError, TryAgainLater
 from listserver.lists.model import OptionError
@@ -36,6 +36,7 @@ app.add_typer(database.app, name="database")
 app.command("serve")(service.serve)
 app.command("deliver")(service.deliver)
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 
 
 @app.command("config")

@@ -79,10 +79,12 @@ def _open(address: str) -> socket.socket:
             bound.bind(str(path))
             bound.listen(_BACKLOG)
             return bound
-        host, _colon, port = address.rpartition(":")
+        host, colon, port = address.rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
-        if not host or not port.isdigit() or int(port) > 65535:
+        if not colon or not port.isdigit() or int(port) > 65535:
             raise ConfigError(f"LISTSERVER_WEB_LISTEN: expected host:port, [::1]:port or unix:PATH, not {address!r}")
+        if host in ("", "*"):  # every interface
+            return socket.create_server(("::", int(port)), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
     except OSError as error:
