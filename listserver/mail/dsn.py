@@ -88,7 +88,7 @@ def _content(raw: bytes, part: Part) -> bytes:
 def _read_recipients(content: bytes) -> list[RecipientReport]:
     """The groups of fields, one for each recipient, after the one for the message (RFC 3464 §2.1)."""
     found: list[RecipientReport] = []
-    for group in _BLANK_LINE.split(content):
+    for group in _BLANK_LINE.split(content, 2 * MAX_RECIPIENTS):
         fields = read_header(group.strip() + b"\r\n")
         recipient = _after_type(fields, "final-recipient")
         original = _after_type(fields, "original-recipient")

@@ -22,6 +22,8 @@ MAX_FIELDS = 1_000
 
 # One field with its continuation lines; the name must not hold a space. Linear: each part excludes what follows it.
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\n]*\n?(?:[ \t][^\n]*\n?)*")
+_FIELD_NAME = re.compile(rb"([!-9;-~]++)[ \t]*:")
+_FIELD_END = re.compile(rb"\n(?![ \t])")
 _BLANK = re.compile(rb"\r?\n")
 # Forgiving: real encoded words hold spaces and question marks. Linear: the text of a word stops before the next `=?`.
 _WORD = re.compile(r"=\?([A-Za-z0-9_.:*+-]{1,60})\?([bBqQ])\?((?:[^?=]|=(?!\?(?!=))|\?(?!=))*)\?=")
@@ -99,11 +101,15 @@ def read_header(raw: bytes) -> Header:
         position = raw.find(b"\n") + 1 or len(raw)
         fields.append(Field("", raw[:position]))
     while position < end and len(fields) < MAX_FIELDS:
-        match = match_field(raw, position)
+        match = match_field(raw, position, MAX_HEADER + 1) or _FIELD_NAME.match(raw, position)
         if match is None:
             break
-        fields.append(Field(match[1].decode("ascii").lower(), match[0]))
-        position = match.end()
+        field, start, position = match[0], position, match.end()
+        if position > MAX_HEADER:  # it may go on for megabytes, and belongs together all the same
+            ending = _FIELD_END.search(raw, position - 1)
+            position = ending.end() if ending is not None else len(raw)
+            field = raw[start:position]
+        fields.append(Field(match[1].decode("ascii").lower(), field))
     too_big = position >= MAX_HEADER or (len(fields) >= MAX_FIELDS and _FIELD.match(raw, position) is not None)
     blank = _BLANK.match(raw, position)
     if blank is None and position < len(raw):

@@ -19,8 +19,8 @@ from listserver.mail.headers import MAX_HEADER, Header, decode_text, read_header
 MAX_PARTS = 1_000
 MAX_DEPTH = 100
 MAX_BOUNDARIES = 20_000  # lines that look like one, in a whole message
-MAX_LOOKS = 20  # how often a large message is looked through, which each level costs anew
-_LARGE = 1_000_000  # octets; smaller ones may be as deep as they want
+MAX_LOOKS = 10  # how often a large message is looked through, which each level costs anew
+_LARGE = 2_000_000  # octets; smaller ones may be as deep as they want
 _MAX_TYPE = 2_000  # octets of Content-Type and Content-Disposition
 _LONGEST_NAME = 150
 _LONGEST_SUFFIX = 10
@@ -89,7 +89,7 @@ class _Reading:
 def read_parts(raw: bytes, header: Header) -> tuple[tuple[Part, ...], tuple[str, ...]]:
     """The parts of a message in order, each after its multipart, and what was wrong. Never raises.
 
-    Limits: 1,000 parts, 100 levels (20 in a large message), 20,000 lines that look like a boundary; what is beyond them is
+    Limits: 1,000 parts, 100 levels (10 in a large message), 20,000 lines that look like a boundary; what is beyond them is
     not opened.
     """
     reading = _Reading(raw, MAX_LOOKS * max(len(raw), _LARGE))
