@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 import structlog
 from alembic.migration import MigrationContext
+from hypothesis import settings
 from sqlmodel import SQLModel
 
 from listserver.store import schema
@@ -30,6 +31,10 @@ structlog.configure(
 
 ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 _skipped: list[str] = []
+
+# How long a single example takes says more of the machine's other work than of the code: CPU time has tests of its own.
+settings.register_profile("listserver", deadline=None)
+settings.load_profile("listserver")
 
 
 @pytest.fixture

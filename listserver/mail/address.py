@@ -22,6 +22,7 @@ _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LITERAL = re.compile(r"\[(?:IPv6:)?[0-9A-Fa-f.:]+\]", re.I)
 _LONGEST_FIELD = 4096
 _LONGEST_NAME = 200
+_LONGEST_WRITTEN = 2_000  # characters of a name with its quotes and encoded words: a comment may be as long as its field
 _SIGNS = frozenset("<>,:;@")
 _ATEXT_ONLY = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\- ]*")
 # Pieces of an address field; a parenthesis or a quote that is not closed is none of them.
@@ -238,6 +239,7 @@ def _is_gap(piece: str) -> bool:
 
 def _display(name: str) -> str:
     """A display name as a person reads it: quotes off, encoded words decoded, no control characters."""
+    name = name[:_LONGEST_WRITTEN]
     if '"' in name or "\\" in name:
         pieces = re.findall(r'"(?:[^"\\]|\\.)*"|[^"]+', name)
         name = "".join(_ESCAPED.sub(r"\1", p[1:-1]) if p.startswith('"') and len(p) > 1 else p for p in pieces)

@@ -37,7 +37,7 @@ WEAK_WORDS = ("auto", "absence", "autosvar", "frånvaro")
 _WEAK_SUBJECT = re.compile(rf"(?:{'|'.join(map(re.escape, WEAK_SUBJECTS))})(?!\w)|(?:{'|'.join(WEAK_WORDS)})\s*(?:[:：]|$)", re.I)
 _COMMENT = re.compile(r"\([^()]*\)")
 _ANGLE = re.compile(r"<([^<>]*)>\s*$")
-_LIST_ID = re.compile(r"<\s*([^<>]*?)\s*>")
+_LIST_ID = re.compile(r"<([^<>]*)>")
 _CALENDAR = re.compile(rb"^content-type:[ \t]*text/calendar[ \t]*;(?:[^\n]|\n[ \t])*", re.I | re.M)
 _LONGEST_LOOK = 65_536  # octets of the body in which a calendar part is looked for
 

@@ -73,15 +73,20 @@ def _ids_within(inner: str, *, closed: bool) -> list[str]:
     """The id of one pair of brackets: without the white space of folding; several where brackets between them were lost."""
     words = inner.replace(",", " ").split() if any(c.isspace() for c in inner) else [inner]
     if len(words) > 1 and '"' not in inner and sum("@" in word[1:-1] for word in words) > 1:
-        return [f"<{word}>" for word in words if "@" in word[1:-1] and _is_id(word)]
+        return [f"<{word}>" for word in words if _is_plain(word)]
     if not closed:
-        return [f"<{word}>" for word in words[:1] if "@" in word[1:-1] and _is_id(word)]
+        return [f"<{word}>" for word in words[:1] if _is_plain(word)]
     whole = _SPACES.sub(lambda match: match[1] or "", inner)
     return [f"<{whole}>"] if _is_id(whole) else []
 
 
 def _is_id(text: str) -> bool:
     return 0 < len(text) <= _LONGEST and text.isprintable()
+
+
+def _is_plain(word: str) -> bool:
+    """Whether a word can be an id by itself: an @ within it, and no bracket out of somebody's quotes."""
+    return "@" in word[1:-1] and not _BRACKET.search(word) and _is_id(word)
 
 
 def _trimmed(word: str) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.fuzz.targets import CASES, TARGETS, Target
 
@@ -20,6 +23,14 @@ def spent(target: Target, data: bytes) -> float:
     return time.process_time() - before
 
 
+@cache
+def mixtures(name: str) -> st.SearchStrategy[list[bytes]]:
+    """Pieces of the seeds of a target, its tokens, and any octets."""
+    target = TARGETS[name]
+    seeds = [b"", *(seed[:300] for seed in target.seeds())]
+    return st.lists(st.one_of(st.sampled_from([b"", *target.tokens]), st.sampled_from(seeds), st.binary(max_size=6)), max_size=8)
+
+
 @pytest.mark.parametrize("target", TARGETS.values(), ids=lambda target: target.name)
 def test_every_seed_passes(target: Target) -> None:
     """What a fuzz starts from breaks no promise."""
@@ -30,6 +41,14 @@ def test_every_seed_passes(target: Target) -> None:
 def test_a_finding_stays_mended(case: Path) -> None:
     """Each input that broke a parser once is read within its promises."""
     assert spent(TARGETS[case.parent.name], case.read_bytes()) < LONGEST
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=lambda target: target.name)
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_the_promises_hold(target: Target, data: st.DataObject) -> None:
+    """Whatever is put together of seeds, tokens and any octets, nothing raises, limits hold, what is written is read back."""
+    target.attempt(b"".join(data.draw(mixtures(target.name))))
 
 
 def test_every_case_belongs_to_a_target() -> None:
