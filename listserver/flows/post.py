@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from listserver import maillog
-from listserver.flows import answers, judging, notices, threading, waiting
+from listserver.flows import answers, judging, notices, threading, waiting, weighing
 from listserver.flows.accept import Arrival, Prepared, signs_of
 from listserver.flows.site import Site
 from listserver.lists import moderation
@@ -27,7 +27,6 @@ from listserver.lists.transform import edited_fields
 from listserver.mail.bodytext import read_body
 from listserver.mail.envelope import Envelope
 from listserver.mail.reply import Reply
-from listserver.mail.subject import base_subject
 from listserver.render.textwidth import size_in_words
 from listserver.store import incoming, lists, members, outbox, posts
 from listserver.store.clean import clean_text
@@ -53,6 +52,7 @@ def plan(site: Site, mail: NewMail, prepared: Prepared) -> Callable[[Connection]
     if alist is None:
         return lambda connection: _end(connection, mail, IncomingState.ignored, "the list is gone")
     one = Incoming(mail=mail, prepared=prepared, alist=alist, message_id=message_id_of(site, prepared))
+    _ = prepared.reading  # taken apart here, not while the database is held
     return lambda connection: _receive(connection, site, one)
 
 
@@ -174,7 +174,9 @@ def publish(connection: Connection, site: Site, one: Incoming, member: Any, name
         lists.give_back(connection, alist.id)
         _end(connection, mail, IncomingState.duplicate, f"the same as #{twin}", twin)
         return Published(twin, is_new=False)
-    placed = threading.place(connection, alist.id, number, one.message_id, parsed.ids, named, now, held=held)
+    date = _plausible(parsed.date, now)
+    clues = weighing.newcomer(parsed, prepared.reading, one.message_id, date)
+    placed = threading.place(connection, alist.id, number, one.message_id, parsed.ids, named, now, held=held, clues=clues)
     author = parsed.author
     posts.add(
         connection,
@@ -188,10 +190,10 @@ def publish(connection: Connection, site: Site, one: Incoming, member: Any, name
             "content_hash": prepared.content_hash,
             "author_name": clean_text(author.name, 200) if author else "",
             "author_address": clean_text(str(author.address), 400) if author else "",
-            "date": _plausible(parsed.date, now),
+            "date": date,
             "accepted_at": now,
             "subject": clean_text(parsed.subject, 900),
-            "base_subject": clean_text(base_subject(parsed.subject), 400).casefold(),
+            "base_subject": clues.base_subject,
             "conversation": placed.conversation,
             "parent": placed.parent,
             "kind": placed.kind,

@@ -13,7 +13,10 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from listserver.lists.threads import Candidate, PostRef, choose_parent, late_parent, refused_cycle, would_cycle
+from listserver.flows import weighing, words
+from listserver.lists import decision
+from listserver.lists.matching import Newcomer
+from listserver.lists.threads import AwaitedId, Candidate, PostRef, choose_parent, late_parent, refused_cycle, would_cycle
 from listserver.mail.message_id import ReplyIds
 from listserver.store import evidence, posts
 from listserver.store.clean import clean_text
@@ -48,8 +51,12 @@ def place(
     now: datetime,
     *,
     held: Sequence[Any],
+    clues: Newcomer,
 ) -> Placed:
-    """Choose the parent of post `number`, keep the evidence, and link those that waited for it; `held` is what `look_up` found."""
+    """Choose the parent of post `number`, keep the evidence and its words, and link those that waited for it.
+
+    `held` is what `look_up` found, `clues` what its text says, read before the transaction.
+    """
     known: dict[str, PostRef] = {}
     for row in held:
         known.setdefault(row.message_id, PostRef(number=row.number, message_id=row.message_id, conversation=row.conversation))
@@ -58,41 +65,49 @@ def place(
         PostRef(number=named.number, message_id=named.message_id, conversation=named.conversation) if named is not None else None
     )
     match = choose_parent(ids, known, named=target)
-    by_number = {ref.number: ref for ref in known.values()} | ({target.number: target} if target else {})
-    parent = match.chosen.parent
-    conversation = by_number[parent].conversation if parent is not None else number
+    gathered = weighing.gather(connection, list_id, clues, [c.parent for c in match.candidates if c.parent is not None])
+    decided = decision.decide(match, gathered.estimates, clues)
+    parent = decided.chosen.parent
+    by_number = {ref.number: ref.conversation for ref in known.values()} | (
+        {target.number: target.conversation} if target else {}
+    )
+    conversation = by_number.get(parent) or gathered.conversation_of(parent) if parent is not None else number
     evidence.add(
         connection,
         [
             _row(list_id, number, position, candidate, chosen=position == 1, now=now)
-            for position, candidate in enumerate(match.candidates, start=1)
+            for position, candidate in enumerate((decided.chosen, *decided.others), start=1)
         ],
     )
     joined = {conversation}
     if match.awaited:
-        waiting_too = evidence.conversations_awaiting(connection, list_id, [a.message_id for a in match.awaited])
-        joined |= waiting_too
-        evidence.await_ids(
-            connection,
-            [
-                {
-                    "list_id": list_id,
-                    "message_id": clean_text(a.message_id, 998),
-                    "post_number": number,
-                    "rank": a.rank,
-                    "field": a.field,
-                }
-                for a in match.awaited
-            ],
-        )
+        joined |= _await(connection, list_id, number, match.awaited)
     waiting = evidence.awaiting(connection, list_id, message_id) if twin is None else []
     if waiting:
         joined |= _adopt(
             connection, list_id, PostRef(number=number, message_id=message_id, conversation=conversation), parent, waiting, now
         )
     conversation = _merge(connection, list_id, joined)
+    words.keep(connection, list_id, number, gathered, parent)
     flags = f"another post, #{twin.number}, has the same Message-ID and other content" if twin is not None else ""
-    return Placed(conversation=conversation, parent=parent, kind=match.chosen.kind, score=match.chosen.score, flags=flags)
+    return Placed(conversation=conversation, parent=parent, kind=decided.chosen.kind, score=decided.chosen.score, flags=flags)
+
+
+def _await(connection: Connection, list_id: int, number: int, awaited: Sequence[AwaitedId]) -> set[int]:
+    """Note the ids that are awaited; the conversations of the posts that await them too."""
+    waiting_too = evidence.conversations_awaiting(connection, list_id, [a.message_id for a in awaited])
+    rows = [
+        {
+            "list_id": list_id,
+            "message_id": clean_text(each.message_id, 998),
+            "post_number": number,
+            "rank": each.rank,
+            "field": each.field,
+        }
+        for each in awaited
+    ]
+    evidence.await_ids(connection, rows)
+    return waiting_too
 
 
 def _adopt(

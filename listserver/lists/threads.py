@@ -51,6 +51,11 @@ class ThreadMatch:
     candidates: tuple[Candidate, ...]
     awaited: tuple[AwaitedId, ...]
 
+    @property
+    def is_nearest(self) -> bool:
+        """Whether the post that was found is the first one named, so that no nearer one is missing."""
+        return not self.awaited
+
 
 _FIELDS = {"in-reply-to": "In-Reply-To", "references": "References"}
 

@@ -239,6 +239,65 @@ class Awaited(SQLModel, table=True):
     field: str = "references"
 
 
+class PostText(SQLModel, table=True):
+    """What a post's text says, as `lists.fingerprints` reads it: the lower halves of fingerprints, packed.
+
+    `own` those of the writer's own words, `whole` all of them, `tail` the last of the text; `written` in seconds since 1970.
+    """
+
+    __tablename__ = "post_text"
+    list_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    number: int = Field(primary_key=True)
+    rules: int
+    written: int = Field(sa_type=sa.BigInteger)
+    own: bytes
+    whole: bytes
+    tail: bytes
+
+
+class Fingerprint(SQLModel, table=True):
+    """Which posts of a list wrote these four words themselves."""
+
+    __tablename__ = "fingerprint"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    list_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    hash: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    number: int = Field(primary_key=True)
+
+
+class AwaitedText(SQLModel, table=True):
+    """Words that a post quotes and that no post held when it was placed: a ghost that is known by its text."""
+
+    __tablename__ = "awaited_text"
+    __table_args__ = (
+        sa.Index("ix_awaited_text_number", "list_id", "number"),
+        {"sqlite_with_rowid": False},
+    )
+    list_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    hash: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    number: int = Field(primary_key=True)
+
+
+class Quotation(SQLModel, table=True):
+    """A post that another one quotes, parent or not; `shared` counts the fingerprints."""
+
+    __tablename__ = "quotation"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    list_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    number: int = Field(primary_key=True)
+    quoted: int = Field(primary_key=True)
+    shared: int
+
+
+class ListFooter(SQLModel, table=True):
+    """What most posts of a list end with, learnt from those before `learnt_at`."""
+
+    __tablename__ = "list_footer"
+    list_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    learnt_at: int
+    hashes: bytes
+
+
 class Outgoing(SQLModel, table=True):
     """One mail on its way out, stored once; its recipients are rows of `delivery`."""
 

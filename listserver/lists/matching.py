@@ -1,0 +1,312 @@
+"""What speaks for each post that a new one may answer: one row of plain figures for every candidate.
+
+A reply's quoted text is a subset of its parent's *whole* text, own and quoted: that ranks the candidates. That some of a
+candidate's *own* words are quoted admits it: otherwise each later post that repeats the conversation would do as well.
+Where no quote is marked, all words are compared, with posts of the same base subject only. People, times and subjects
+speak beside the words; `lists.decision` weighs everything together. Pure: the same posts always give the same figures.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+
+from listserver.lists.fingerprints import MOST, Reading, low
+from listserver.lists.people import Person, agreement, greets, is_same, name_words
+from listserver.mail.quoting import Attribution
+
+ASKED = 200  # fingerprints looked up of the nearest quotes, and as many of all others
+_DAY = 86_400
+_ZONES = 26 * 3_600  # seconds between the same clock time in the two farthest time zones
+_HALF_HOUR = 1_800  # time zones move a clock by a multiple of this
+
+FEATURES = (
+    "named",  # an attribution of the new post names the candidate's author
+    "other-named",  # it names somebody else
+    "minute",  # it gives the candidate's minute of writing
+    "other-minute",  # it gives another time
+    "self",  # the author would answer himself
+    "to",  # the new post is addressed to the candidate's author
+    "cc",  # or copied
+    "greeted",  # its first words call the candidate's author by name
+    "later",  # the candidate was written after the new post, by their dates
+    "q-cover",  # marked quotes: the share of all quoted fingerprints that the candidate's whole text holds
+    "q-missing",  # log of the number that it does not hold
+    "q-full",  # it holds all of them, or nearly
+    "q-own",  # some of its own words are quoted
+    "q-alone",  # two or more quoted fingerprints were written by it alone
+    "q-near",  # the share of first-level quotes that it wrote itself
+    "q-far",  # the share of deeper quotes that it wrote itself
+    "q-share",  # the share of its own words that is quoted
+    "q-hits",  # log of the number of own fingerprints quoted
+    "q-subject",  # same base subject
+    "q-age",  # log of the days between them
+    "q-between",  # log of the number of candidates of its conversation written after it
+    "u-cover",  # nothing marked: the share of all known words that the candidate's whole text holds
+    "u-own",
+    "u-alone",
+    "u-share",
+    "u-hits",
+    "u-subject",
+    "u-age",
+    "u-between",
+    "n-subject",  # no words in common with anybody: only subject, time and people speak
+    "n-age",
+    "n-between",
+    "n-last-other",  # the newest post of its conversation by somebody else
+    "n-root",  # it begins its conversation
+    "none-q",  # the alternative that the post answers none of them, by what the post is like
+    "none-u",
+    "none-n",
+    "none-q-reply",
+    "none-u-reply",
+    "none-n-reply",
+    "none-q-hits",
+)
+_INDEX = {name: index for index, name in enumerate(FEATURES)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newcomer:
+    """A post that looks for its place. `written` is in seconds since 1970; addresses are keys (lower case)."""
+
+    message_id: str
+    author: Person
+    written: int
+    subject: str
+    base_subject: str
+    is_reply: bool
+    to: frozenset[str]
+    cc: frozenset[str]
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A post of the list that may be answered, with its packed words."""
+
+    number: int
+    message_id: str
+    conversation: int
+    parent: int | None
+    author: Person
+    base_subject: str
+    written: int
+    own: array[int]
+    whole: array[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A candidate with its figures; `held` is None for the alternative that none is answered.
+
+    `cover` is the share of the quoted words in its whole text; `shared` counts its own fingerprints that are quoted.
+    """
+
+    held: Held | None
+    figures: dict[int, float]
+    cover: float = 0.0
+    shared: int = 0
+    named: int = 0
+    minute: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is looked up for a new post: fingerprints to find, and which of its words count as quoted."""
+
+    asked: tuple[int, ...]
+    near: frozenset[int]
+    far: frozenset[int]
+    marked: bool
+
+
+def ask(reading: Reading, footer: frozenset[int]) -> Question:
+    """Which fingerprints to look up: of what is quoted, or of everything where no quote is marked; the footer is no quote."""
+    if reading.quotes:
+        near = [each for each in reading.near if each & 0xFFFFFFFF not in footer]
+        far = [each for each in reading.far if each & 0xFFFFFFFF not in footer]
+    else:
+        near, far = [each for each in reading.own if each & 0xFFFFFFFF not in footer], []
+    asked = (*_sample(near), *_sample(far))
+    return Question(asked=asked, near=frozenset(low(near)), far=frozenset(low(far)), marked=reading.quotes)
+
+
+def _sample(hashes: list[int]) -> list[int]:
+    """At most `ASKED` of them: those with the smallest lower half, so that the choice depends on the words only."""
+    return hashes if len(hashes) <= ASKED else sorted(hashes, key=lambda each: each & 0xFFFFFFFF)[:ASKED]
+
+
+def rank_found(question: Question, found: Mapping[int, Sequence[int]], common: int) -> list[tuple[int, float]]:
+    """Posts by how much of what is asked they wrote themselves, rare words counting more; what is too common counts nothing."""
+    weights: dict[int, float] = {}
+    for numbers in found.values():
+        if len(numbers) <= common:
+            weight = 1.0 / len(numbers)
+            for number in numbers:
+                weights[number] = weights.get(number, 0.0) + weight
+    return sorted(weights.items(), key=lambda item: (-item[1], -item[0]))
+
+
+def weigh(
+    newcomer: Newcomer, question: Question, pool: Sequence[Held], found: Mapping[int, Sequence[int]], common: int
+) -> list[Weighed]:
+    """The figures of each candidate, and of the alternative that none is answered (it comes last)."""
+    too_common = {each & 0xFFFFFFFF for each, numbers in found.items() if len(numbers) > common}
+    alone = {each & 0xFFFFFFFF: numbers[0] for each, numbers in found.items() if len(numbers) == 1}
+    near, far = question.near - too_common, question.far - too_common
+    quoted = question.near | question.far
+    covers = {held.number: quoted.intersection(held.whole) for held in pool}
+    owns = {held.number: (near.intersection(held.own), far.intersection(held.own)) for held in pool}
+    known: set[int] = set()
+    if not question.marked:
+        for held in pool:
+            if owns[held.number][0]:
+                known |= covers[held.number]
+    block = "q" if question.marked and quoted else "u" if len(known) >= 2 else "n"
+    ordered = sorted(pool, key=lambda held: (held.written, held.message_id))
+    context = _Context(newcomer, block, ordered)
+    shared = _shared_addresses(pool)
+    weighed = []
+    for held in ordered:
+        figures = _about_people(newcomer, held, own_address=held.author.address.lower() not in shared)
+        if held.written > newcomer.written + 300:
+            figures["later"] = 1.0
+        own_near, own_far = owns[held.number]
+        cover, hits = covers[held.number], len(own_near) + len(own_far)
+        share = hits / len(held.own) if held.own else 0.0
+        covered = 0.0
+        if block == "q":
+            reach = held.whole[-1] if len(held.whole) >= MOST else 0xFFFFFFFF
+            within = sum(1 for each in quoted if each <= reach) if reach < 0xFFFFFFFF else len(quoted)
+            covered = len(cover) / max(within, 1)
+            missing = within - len(cover)
+            figures |= {
+                "q-cover": covered,
+                "q-missing": math.log1p(missing),
+                "q-full": float(covered >= 0.97),
+                "q-own": float(hits > 0),
+                "q-alone": float(sum(1 for each in (*own_near, *own_far) if alone.get(each) == held.number) >= 2),
+                "q-near": len(own_near) / len(near) if near else 0.0,
+                "q-far": len(own_far) / len(far) if far else 0.0,
+                "q-share": share,
+                "q-hits": math.log1p(hits) / 4,
+            }
+        elif block == "u":
+            covered = len(cover & known) / len(known)
+            figures |= {
+                "u-cover": covered,
+                "u-own": float(hits > 0),
+                "u-alone": float(sum(1 for each in own_near if alone.get(each) == held.number) >= 2),
+                "u-share": share,
+                "u-hits": math.log1p(hits) / 4,
+            }
+        else:
+            figures |= {"n-last-other": float(context.is_last_other(held)), "n-root": float(held.parent is None)}
+        figures |= context.place(held)
+        weighed.append(_row(held, figures, covered, hits))
+    weighed.append(_row(None, _none(newcomer, block, quoted), 0.0, 0))
+    return weighed
+
+
+def _row(held: Held | None, figures: Mapping[str, float], cover: float, shared: int) -> Weighed:
+    named = int(figures.get("named", 0) - figures.get("other-named", 0))
+    minute = int(figures.get("minute", 0) - figures.get("other-minute", 0))
+    return Weighed(held, {_INDEX[k]: v for k, v in figures.items() if v}, cover, shared, named, minute)
+
+
+def _shared_addresses(pool: Sequence[Held]) -> set[str]:
+    """Addresses under which different people write, because the list puts its own in their place."""
+    names: dict[str, frozenset[str]] = {}
+    shared: set[str] = set()
+    for held in pool:
+        address, words = held.author.address.lower(), name_words(held.author.name)
+        if words and not names.setdefault(address, words) & words:
+            shared.add(address)
+    return shared
+
+
+def _about_people(newcomer: Newcomer, held: Held, *, own_address: bool) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    named = minute = 0
+    for each in newcomer.reading.attributions[:3]:
+        agrees = agreement(Person(name=each.name, address=each.address), held.author)
+        at = _same_minute(_moments(each), held.written, exact=each.zone_known) if each.minute_known else 0
+        if (agrees + at, agrees) > (named + minute, named) or not (named or minute):
+            named, minute = agrees, at
+    figures["named" if named > 0 else "other-named"] = float(abs(named))
+    figures["minute" if minute > 0 else "other-minute"] = float(abs(minute))
+    address = held.author.address.lower()
+    figures["to"] = float(own_address and address in newcomer.to)
+    figures["cc"] = float(own_address and address in newcomer.cc)
+    figures["self"] = float(is_same(newcomer.author, held.author))
+    figures["greeted"] = float(bool(newcomer.reading.greeting) and greets(newcomer.reading.greeting, held.author))
+    return figures
+
+
+def _moments(attribution: Attribution) -> list[float]:
+    """The moments that an attribution's date can mean; one without a zone is read as UTC, to be compared by its minute."""
+    found = [each for each in (attribution.when, attribution.other) if each is not None]
+    return [(each if each.tzinfo is not None else each.replace(tzinfo=UTC)).timestamp() for each in found]
+
+
+def _same_minute(moments: Iterable[float], written: int, *, exact: bool) -> int:
+    """1 when an attribution's time can be the candidate's, 0 when it gives none, else -1.
+
+    The zone in it is the quoting program's and may be left out or wrong: time zones move hours, not minutes.
+    """
+    answer = 0
+    for moment in moments:
+        apart = abs(moment - written)
+        rest = apart % (3_600 if exact else _HALF_HOUR)
+        if apart <= _ZONES and min(rest, (3_600 if exact else _HALF_HOUR) - rest) < 60:
+            return 1
+        answer = -1
+    return answer
+
+
+class _Context:
+    """Where candidates stand in time, and in their conversations."""
+
+    def __init__(self, newcomer: Newcomer, block: str, ordered: Sequence[Held]) -> None:
+        self._newcomer = newcomer
+        self._block = block
+        self._after: dict[int, int] = {}
+        self._last_other: dict[int, int] = {}
+        later: dict[int, int] = {}
+        for held in reversed(ordered):
+            self._after[held.number] = later.get(held.conversation, 0)
+            if held.written <= newcomer.written + 300:
+                later[held.conversation] = later.get(held.conversation, 0) + 1
+                if held.conversation not in self._last_other and not is_same(held.author, newcomer.author):
+                    self._last_other[held.conversation] = held.number
+
+    def is_last_other(self, held: Held) -> bool:
+        return self._last_other.get(held.conversation) == held.number
+
+    def place(self, held: Held) -> dict[str, float]:
+        same = bool(held.base_subject) and held.base_subject == self._newcomer.base_subject
+        days = abs(self._newcomer.written - held.written) / _DAY
+        return {
+            f"{self._block}-subject": float(same),
+            f"{self._block}-age": math.log1p(days),
+            f"{self._block}-between": math.log1p(self._after[held.number]),
+        }
+
+
+def _none(newcomer: Newcomer, block: str, quoted: frozenset[int]) -> dict[str, float]:
+    figures = {f"none-{block}": 1.0, f"none-{block}-reply": float(newcomer.is_reply)}
+    if block == "q":
+        figures["none-q-hits"] = math.log1p(len(quoted)) / 4
+    return figures
+
+
+def quoted_posts(weighed: Iterable[Weighed], question: Question) -> dict[int, int]:
+    """Every post that is quoted, with the number of its own fingerprints that are; a single common run is no quote."""
+    if not question.marked:
+        return {}
+    enough = 1 if len(question.near | question.far) < 4 else 2
+    return {each.held.number: each.shared for each in weighed if each.held is not None and each.shared >= enough}
