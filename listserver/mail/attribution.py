@@ -12,32 +12,54 @@ from typing import NamedTuple
 from listserver.mail.quotedates import FoundDate, find_date
 
 LONGEST = 500  # characters that are read of one attribution
+_LONGEST_LOCAL = 64
+_MOST_ADDRESSES = 6
+_LONGEST_NAME = 7  # words
+_LONGEST_ROLE = 16  # words between a date and an address, where programs put all that a directory knows of somebody
 
-_ADDRESS = re.compile(
-    r"[\w.+=%#$&'*/?^`{}~-]{1,64}(?:@|\s?\[at\]\s?|\s\(at\)\s|\sat\s)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}(?![\w@])"
-    r"|\[(?:hidden email|email protected)\]|\bx{3,}@x{3,}\b",
-    re.I,
+_DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}")
+_LOCAL = re.compile(r"[\w.+=%#$&'*/?^`{}~-]")
+_SPELT = re.compile(
+    r"([\w.+-]{1,64})\s?(?:\(at\)|\[at\])\s?([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8})"
+    r"|[<(\[]([\w.+-]{1,64}) at ([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8})[>)\]]"
 )
+_HIDDEN = re.compile(r"\[(?:hidden email|email protected|email hidden)\]", re.I)
 _BRACKETED = re.compile(r"<[^<>\s]{1,200}@[^<>\s]{1,200}>")
-_LINK = re.compile(r"\[?<?mailto:[^\s>\]]{1,200}[>\]]?", re.I)
-_URL = re.compile(r"<?https?://[^\s>]{1,200}>?", re.I)
+_LINK = re.compile(r"\[?<?mailto:[^\s>\]]{1,200}[>\]]?|<?https?://[^\s>]{1,200}>?", re.I)
 _ENDS = re.compile(r"[:：][\s*_\"'»”)\]]{0,4}$")
-VERB = re.compile(
-    r"\b(?:wrote|writes|write|said|says|say|asked|replied|posted|spake|spoke|quoth|schrieb|schreibt|sagte|meinte|a écrit|écrit|a dit|écrivait|"
-    r"escribi[óo]|escribe|dijo|escreveu|disse|scrive|ha scritto|scrisse|schreef|skrev|skriver|napsala?|napisała?|pisze|kirjoitti|"
-    r"написала?|пишет|писала?|пише|έγραψε|yazdı|yazmış|írta|a scris|napísala?|je napisao|ha escrit)\b|"
-    r"写道|寫道|写到|书かれました|書きました|のメール|작성|님이",
-    re.I,
+_VERB_WORDS = (
+    "wrote writes write said says say asked replied posted spake spoke quoth schrieb schreibt sagte meinte écrit dit écrivait escribió "
+    "escribio escribe dijo escreveu disse scrive scritto scrisse schreef skrev skriver napsal napsala napisał napisała pisze kirjoitti "
+    "написал написала пишет писал писала пише έγραψε yazdı yazmış írta scris napísal napísala napisao escrit rakstīja rašė"
 )
+_VERBS = frozenset(_VERB_WORDS.split())
+_VERB_SIGNS = ("写道", "寫道", "写到", "書かれました", "書きました", "书写", "のメール", "작성", "님이", "쓴 글")
 _OPENINGS = re.compile(r"(?:originally posted by|quote from|zitat von|citation de|cita de|cita di|quoting|quote)\s*:?\s+", re.I)
 _PRONOUN_WORDS = (
     "he she it they we i you this that these those the a an who someone somebody everyone which what and but as so then "
     "er sie es wir ich das der die il elle on nous ils elles ce le la les él ella ellos"
 )
+_AUXILIARIES = frozenset(("a", "ha", "has", "had", "have", "hat", "heeft", "je", "est", "at", "schrieb"))
 _PRONOUNS = frozenset(_PRONOUN_WORDS.split())
+_OPENER_WORDS = "On Am At In Le El Il Em Op Den Dne Dnia W Za På O À Quoting Zitat Citando Thus From Pada Vào Mail Message Article Пользователь"
+_OPENERS = frozenset(_OPENER_WORDS.split())
+_LEADING = frozenset(
+    ("on", "am", "at", "le", "el", "il", "op", "den", "dne", "em", "w", "dniu", "dnia", "la", "in", "data", "giorno")
+)
+_WEEKDAY_WORDS = (
+    "mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday saturday sunday montag dienstag mittwoch "
+    "donnerstag freitag samstag sonnabend sonntag lundi mardi mercredi jeudi vendredi samedi dimanche"
+)
+_WEEKDAYS = frozenset(_WEEKDAY_WORDS.split())
+_WEEKDAY = re.compile(r"(?<!\w)[^\W\d_]{1,4}[.,]{1,2}\s*$")
+_SENTENCE = re.compile(r"[.!?…。！？]\s+(?=\S)|[。！？]")
+_MOST_LEADING = 6
 _EDGES = " \t\"'“”„«»‘’<>()[]{},;:：*_.-|=~\x01\x02"
+_WORDS = re.compile(r"\w+")
 _WORD = re.compile(r"\S+")
-_SUFFIXES = re.compile(r"(?:さん(?:は|が|から)?.{0,12}|さんのメール|님이.{0,10}|于|在|写道|寫道|写到|el|le)$")
+_QUOTED_NAME = re.compile(r"[\"“”„«]([^\"“”„«»]{2,60})[\"“”»]")
+_VIA = re.compile(r"\s(?:via|durch|über|через|por|par|経由)\s.*", re.I)  # what lists put behind a name they rewrote
+_SUFFIXES = re.compile(r"(?:さん(?:は|が|から)?.{0,12}|님이.{0,10}|于|在|写道|寫道|写到|\bel|\ble)$")
 
 
 class Introduction(NamedTuple):
@@ -52,51 +74,81 @@ class Introduction(NamedTuple):
     has_verb: bool
     rest: int
 
-    @property
-    def has_who(self) -> bool:
-        return bool(self.name or self.address)
+
+def has_verb(text: str) -> bool:
+    """Whether one of the verbs with which quotes are introduced stands in a text."""
+    if not _VERBS.isdisjoint(_WORDS.findall(text.lower())):
+        return True
+    return not text.isascii() and any(sign in text for sign in _VERB_SIGNS)
 
 
 def read_introduction(text: str) -> Introduction:
     """Read what a line, or a few of them joined, says of who wrote and when. Never raises. Limits: 500 characters."""
     text = text[:LONGEST]
-    plain, message_id = _without_ids(text)
-    date = find_date(plain)
-    masked = plain if date is None else plain[: date.start] + "\x01" * (date.end - date.start) + plain[date.end :]
-    address, masked = _mask_address(masked)
+    masked, message_id = _without_ids(text)
+    date = find_date(masked)
+    if date is not None:
+        masked = masked[: date.start] + "\x01" * (date.end - date.start) + masked[date.end :]
+    address, masked = _mask_addresses(masked)
     name, at = _find_name(masked)
-    starts = [place for place in (masked.find("\x01"), masked.find("\x02"), at) if place >= 0]
-    start = min(starts, default=0)
-    leading = masked[:start].split()
-    if leading and len(leading) <= 2 and not re.search(r"[.!?…,;]\s*$", masked[:start]):
-        start = 0
-    elif leading and not re.search(r"[.!?…:;]$", leading[-1]) and len(leading[-1]) <= 5 and "\x01" in masked[start : start + 1]:
-        start = masked.rindex(leading[-1], 0, start)  # "On" before the date
-        if all(not character.isalnum() for character in masked[:start]):
-            start = 0
-    rest = [word for word in masked.replace("\x01", " ").replace("\x02", " ").split() if any(map(str.isalpha, word))]
+    rest = sum(1 for word in masked.replace("\x01", " ").replace("\x02", " ").split() if any(map(str.isalpha, word)))
     return Introduction(
-        start=start,
+        start=_find_start(masked, at),
         name=name,
         address=address,
         date=date,
         message_id=message_id,
-        has_colon=_ENDS.search(text) is not None,
-        has_verb=VERB.search(text) is not None,
-        rest=max(0, len(rest) - len(name.split())),
+        has_colon=_ENDS.search(text, max(0, len(text) - 8)) is not None,
+        has_verb=has_verb(text),
+        rest=max(0, rest - len(name.split())),
     )
 
 
+def find_address(text: str) -> str:
+    """The first address in a text, lower-cased; '' for none."""
+    return _mask_addresses(_without_ids(text[:LONGEST])[0])[0]
+
+
+def _find_start(masked: str, name_at: int) -> int:
+    """Where an attribution begins in its line: at the first of date, name and address, with the words that lead to it.
+
+    Before a date stand a weekday and a word such as "On"; before a name or an address a few words, up to a sentence's end.
+    """
+    start = min((place for place in (masked.find("\x01"), masked.find("\x02"), name_at) if place >= 0), default=0)
+    words = [(match[0], match.start()) for match in _WORD.finditer(masked[:start])]
+    if not words:
+        return 0
+    if masked[start] == "\x01":
+        left = len(words)
+        if words[left - 1][0][-1] in ".,(" or not words[left - 1][0][0].isupper() or words[left - 1][0].lower() in _WEEKDAYS:
+            left -= 1
+        while left and len(words) - left < 4 and _leads(words[left - 1][0]):
+            left -= 1
+        place = words[left][1] if left < len(words) else start
+        dashes = re.search(r"\w(-{2,}\s*)$", masked[:place])
+        place = dashes.start(1) if dashes else place
+        return place if any(map(str.isalnum, masked[:place])) else 0
+    ends = [match.end() for match in _SENTENCE.finditer(masked, 0, start)]
+    if ends:
+        return ends[-1]
+    return 0 if len(words) <= _MOST_LEADING else start
+
+
+def _leads(word: str) -> bool:
+    """Whether a word can stand before a date in an attribution: short, and without what ends a sentence."""
+    return len(word) <= 5 and word[-1] not in ".!?:;" and (word[0].isupper() or not word.isascii() or word in _LEADING)
+
+
 def _without_ids(text: str) -> tuple[str, str]:
-    """The text with Message-IDs blanked, which look like addresses, and the first of them."""
+    """The text with Message-IDs and links blanked, which look like addresses, and the first of the ids."""
     found = ""
-    for match in _BRACKETED.finditer(text):
-        if _is_id(match[0]):
-            found = found or match[0]
-            text = text[: match.start()] + " " * len(match[0]) + text[match.end() :]
-    for pattern in (_LINK, _URL):
-        for match in pattern.finditer(text):
-            text = text[: match.start()] + " " * len(match[0]) + text[match.end() :]
+    if "<" in text and "@" in text:
+        for match in _BRACKETED.finditer(text):
+            if _is_id(match[0]):
+                found = found or match[0]
+                text = text[: match.start()] + " " * len(match[0]) + text[match.end() :]
+    if "mailto:" in text or "://" in text:
+        text = _LINK.sub(lambda match: " " * len(match[0]), text)
     return text, found
 
 
@@ -109,21 +161,36 @@ def _is_id(text: str) -> bool:
     return digits >= 6 or "$" in local or (len(local) >= 20 and digits >= 2) or len(local) >= 40
 
 
-def _mask_address(text: str) -> tuple[str, str]:
+def _mask_addresses(text: str) -> tuple[str, str]:
     """The first address, and the text with all addresses and their brackets blanked."""
     address = ""
-    for match in _ADDRESS.finditer(text):
-        start, end = match.span()
-        if not address and "@" in match[0] and "[" not in match[0]:
-            address = match[0].strip("'*/`").lower()
-        elif not address and " at " in match[0].lower():
-            address = re.sub(r"\s+at\s+", "@", match[0], count=1, flags=re.I).lower()
-        while start and text[start - 1] in "<([":
+    at = text.find("@")
+    for _ in range(_MOST_ADDRESSES):
+        if at < 0:
+            break
+        start = at
+        while start and at - start < _LONGEST_LOCAL and _LOCAL.match(text[start - 1]):
             start -= 1
-        while end < len(text) and text[end] in ">)]":
-            end += 1
-        text = text[:start] + "\x02" * (end - start) + text[end:]
+        domain = _DOMAIN.match(text, at + 1)
+        if start < at and domain is not None:
+            address = address or text[start : domain.end()].strip("'*/`.-").lower()
+            text = _mask(text, start, domain.end())
+        at = text.find("@", at + 1)
+    if not address:
+        match = _HIDDEN.search(text) if "[" in text else None
+        match = match or (_SPELT.search(text) if "at" in text.lower() else None)
+        if match is not None:
+            address = f"{match[1] or match[3]}@{match[2] or match[4]}".lower() if match.re is _SPELT else ""
+            text = _mask(text, match.start(), match.end())
     return address, text
+
+
+def _mask(text: str, start: int, end: int) -> str:
+    while start and text[start - 1] in "<([":
+        start -= 1
+    while end < len(text) and text[end] in ">)]":
+        end += 1
+    return text[:start] + "\x02" * (end - start) + text[end:]
 
 
 def _find_name(masked: str) -> tuple[str, int]:
@@ -134,51 +201,48 @@ def _find_name(masked: str) -> tuple[str, int]:
     pieces: list[tuple[int, int]] = []
     if at >= 0:
         before = masked.rfind("\x01", begin, at) + 1 or begin
-        after = masked.rfind("\x02") + 1
-        pieces += [(before, at), (after, len(masked))]
+        pieces += [(before, at), (masked.rfind("\x02") + 1, len(masked))]
     when = masked.find("\x01", begin)
     if when >= 0:
-        pieces += [(masked.rfind("\x01") + 1, len(masked)), (begin, when)]
-    if not pieces:
-        pieces.append((begin, len(masked)))
-    for start, end in pieces:
-        name, place = _clean_name(masked[start:end])
-        if name:
-            return name, start + place
+        weekday = _WEEKDAY.search(masked, begin, when)
+        pieces += [(masked.rfind("\x01") + 1, len(masked)), (begin, weekday.start() if weekday else when)]
+    for start, end in pieces or [(begin, len(masked))]:
+        if end - start > 1:
+            between = start > 0 and masked[start - 1 : start] == "\x01" and masked[end : end + 1] == "\x02"
+            name, place = _clean_name(masked[start:end], between=between)
+            if name:
+                return name, start + place
     return "", -1
 
 
-def _clean_name(text: str) -> tuple[str, int]:
+def _clean_name(text: str, *, between: bool) -> tuple[str, int]:
     """The words of a name within a piece of an attribution: capitalised ones, or what a quoted string holds."""
-    quoted = re.search(r"[\"“”„«]([^\"“”„«»]{2,60})[\"“”»]", text)
+    if '" == ' in text:  # "AL" == Ann Lee
+        text = " " * (text.index('" == ') + 5) + text[text.index('" == ') + 5 :]
+    quoted = _QUOTED_NAME.search(text)
     if quoted:
-        return quoted[1].strip(_EDGES), quoted.start()
-    verb = VERB.search(text)
-    if verb and verb.start() and text[: verb.start()].strip(_EDGES):
-        text = text[: verb.start()]
-    elif verb:
-        text = " " * verb.end() + text[verb.end() :]
-    words = [(match[0].strip(_EDGES), match.start()) for match in _WORD.finditer(text)]
-    words = [(word, place) for word, place in words if word]
-    while words and not _is_name_word(words[0][0]):
-        words.pop(0)
-    while words and not _is_name_word(words[-1][0]):
-        words.pop()
-    if not words or len(words) > 7:
-        found = [word for word in text.split() if any(map(str.isalpha, word))]
-        if verb and 1 <= len(found) <= 2 and found[-1].lower() not in _PRONOUNS:  # ann wrote:
-            return " ".join(found).strip(_EDGES), text.find(found[0])
-        return "", -1
-    name = _SUFFIXES.sub("", " ".join(word for word, _ in words)).strip(_EDGES)
-    return (name, words[0][1]) if name and name.lower() not in _PRONOUNS else ("", -1)
+        return _VIA.sub("", quoted[1]).strip(_EDGES), quoted.start()
+    words = [match for match in _WORD.finditer(text) if match[0].strip(_EDGES)]
+    bare = [match[0].strip(_EDGES) for match in words]
+    verb = next((number for number, word in enumerate(bare) if word.lower() in _VERBS), -1)
+    first, last = (0, verb) if verb > 0 else (verb + 1, len(bare))
+    begin, end = first, last
+    while begin < end and not _is_name_word(bare[begin]):
+        begin += 1
+    while begin < end and not _is_name_word(bare[end - 1]):
+        end -= 1
+    if begin == end or end - begin > (_LONGEST_ROLE if between else _LONGEST_NAME):
+        while first < last and bare[last - 1].lower() in _AUXILIARIES:
+            last -= 1
+        if verb < 0 or not 1 <= last - first <= 3 or bare[first].lower() in _PRONOUNS or bare[last - 1].lower() in _PRONOUNS:
+            return "", -1
+        begin, end = first, last  # ann wrote:
+    name = text[words[begin].start() : words[end - 1].end()].strip(_EDGES)
+    name = _VIA.sub("", _SUFFIXES.sub("", " ".join(name.split()))).strip(_EDGES)
+    return (name, words[begin].start()) if name and name.lower() not in _PRONOUNS else ("", -1)
 
 
 def _is_name_word(word: str) -> bool:
-    first = word[0]
-    if not first.isalpha():
+    if not word[0].isalpha():
         return any(map(str.isalpha, word)) and any(map(str.isdigit, word))
-    return not first.islower() and word.lower() not in _PRONOUNS and word not in _OPENERS
-
-
-_OPENER_WORDS = "On Am At In Le El Il Em Op Den Dne Dnia W Za På O À Quoting Zitat Citando Thus From Pada Vào Mail Message Article Пользователь"
-_OPENERS = frozenset(_OPENER_WORDS.split())
+    return not word[0].islower() and word.lower() not in _PRONOUNS and word not in _OPENERS and word.lower() not in _WEEKDAYS

@@ -38,7 +38,7 @@ _UNNAMED = {
 }
 _LINE_ENDS = re.compile("\r\n|[\r\x0c\x85\u2028\u2029]")
 # No reader sees these, and databases and feeds refuse some of them.
-_UNSEEN = dict.fromkeys((*range(9), 11, *range(14, 32), *range(0x7F, 0xA0), 0xFEFF, 0xFFFE, 0xFFFF))
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]+")
 _ENRICHED = re.compile(r"<(?:<|/?[A-Za-z-]{1,60}>)")
 
 
@@ -210,6 +210,6 @@ def _decode(reading: _Reading, part: Part) -> str:
     text = decode_bytes(decoded.data[: 4 * room], part.parameters.get("charset", ""))
     if decoded.rest:
         text = "\n".join(filter(None, (text.rstrip("\r\n"), decode_bytes(decoded.rest[: 4 * room], ""))))
-    text = _LINE_ENDS.sub("\n", text).translate(_UNSEEN)[:room]
+    text = _UNSEEN.sub("", _LINE_ENDS.sub("\n", text))[:room]
     reading.size += len(text)
     return text

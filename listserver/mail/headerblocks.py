@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from listserver.mail.attribution import Introduction, read_introduction
+from listserver.mail.attribution import Introduction, find_address, read_introduction
 from listserver.mail.quotedates import find_date
 from listserver.mail.quotemarks import Line
 
 MAX_LABELS = 12
 _LONGEST_LABEL = 30
+_LONGEST_CONTINUED = 100
 _LABEL = re.compile(r"[*_]{0,2}([^\W\d_][\w .'/()-]{0,26}?)[*_]{0,2}[ \u00a0]?[:：][*_]{0,2}(?:\s+|$|(?=\S))(.*)")
 _NOT_LABEL = frozenset(("http", "https", "ftp", "mailto", "file"))
 SEPARATOR = re.compile(r"[-_=*‐‑–—~]{2,}\s?[^-_=*‐‑–—~\n].{0,60}?\s?[-_=*‐‑–—~>]{2,}:?|[_-]{10,}|[‐–—]{4,}")
@@ -22,9 +23,12 @@ _FORWARDS = re.compile(
     r"пересыла|переслан|przekazan|předan|preposlan|edellee?n|välitett|ileti(?:len|lmi)|továbbít|转发|轉寄|转寄|転送|전달",
     re.I,
 )
-_ORIGINALS = re.compile(
-    r"original|urspr|origin|исходн|oryginaln|původní|eredeti|alkuper|opprinnelig|originele|원본|原始|原邮件|元のメッセージ", re.I
+_MESSAGES = re.compile(
+    r"message|nachricht|mensaje|mensagem|messaggio|bericht|meddel|melding|wiadomo|zpráva|správa|сообщени|повідомл|viesti|üzenet|mesaj|ileti|"
+    r"μήνυμα|missatge|邮件|郵件|メッセージ|메시지|הודעה|رسالة|original|urspr|origin|исходн|oryginaln|původní|eredeti|alkuper|opprinnelig|originele|원본|原始|原邮件|元のメッセージ",
+    re.I,
 )
+_ENDS = re.compile(r"[-=_*‐–—]+\s?(?:end|ende|fin|fine|fim|slut|koniec|konec|конец)\b", re.I)
 _SUBJECTS = re.compile(
     r"subject|betreff|objet|asunto|assunto|oggetto|onderwerp|ämne|emne|тема|temat|předmět|predmet|tárgy|aihe|konu|subiect|θέμα|主题|主旨|件名|제목|נושא|الموضوع",
     re.I,
@@ -43,35 +47,40 @@ class HeaderBlock(NamedTuple):
     first: int
     last: int
     introduction: Introduction
-    address_at: int
     is_forward: bool
     confidence: float
+    is_end: bool = False
 
 
 def find_header_block(lines: list[Line], index: int) -> HeaderBlock | None:
     """The block that begins at a line, which may be a separator above it. Limits: 12 labels, 5 lines each."""
-    first = index
-    separator = bool(SEPARATOR.fullmatch(lines[index].text)) or lines[index].hint == "separator"
-    hinted = lines[index].hint == "block"
-    forward_words = bool(
-        lines[index].text.endswith((":", "：")) and len(lines[index].text) < 60 and _FORWARDS.search(lines[index].text)
-    )
-    words = lines[index].text
+    words, hint = lines[index].text, lines[index].hint
+    separator = hint == "separator" or SEPARATOR.fullmatch(words) is not None
+    forwards = words[-1] in ":：" and len(words) < 60 and _FORWARDS.search(words) is not None
+    named = hint == "block" or (separator and bool(_MESSAGES.search(words) or _FORWARDS.search(words)))
+    if named and _ENDS.match(words):
+        return HeaderBlock(index, index + 1, read_introduction(""), True, 0.9, is_end=True)
     position = index
-    if separator or forward_words:
+    if separator or forwards:
         position = _next_text(lines, index + 1, lines[index].marks, 2)
-        if position < 0:
-            return None
-    values, position = _read_labels(lines, position)
-    named = hinted or (separator and bool(_ORIGINALS.search(words) or _FORWARDS.search(words)))
-    if len(values) < (1 if named else 2 if separator or forward_words else 3):
+    elif hint != "block" and not _is_run(lines, index):
         return None
-    found = _judge(values, named=named or forward_words, separator=separator or forward_words)
-    if found is None:
-        return None
-    introduction, confidence = found
-    is_forward = bool(_FORWARDS.search(words)) if separator or forward_words else False
-    return HeaderBlock(first, position, introduction, 0, is_forward, confidence)
+    if position >= 0:
+        values, end = _read_labels(lines, position)
+        least = 1 if named else 2 if separator or forwards else 3
+        found = _judge(values, named=named or forwards, separator=separator or forwards) if len(values) >= least else None
+        if found is not None:
+            return HeaderBlock(index, end, found[0], bool(_FORWARDS.search(words)) and position > index, found[1])
+    if (named and hint != "block") or (forwards and _is_short(lines, index)):
+        return HeaderBlock(index, index + 1, read_introduction(""), _FORWARDS.search(words) is not None, 0.8)
+    return None
+
+
+def _is_short(lines: list[Line], index: int) -> bool:
+    """Whether a line stands by itself above a quote: `Begin forwarded message:` above deeper marks or a blank line."""
+    following = lines[index + 1] if index + 1 < len(lines) else None
+    alone = not index or not lines[index - 1].text
+    return alone and following is not None and (not following.text or following.marks > lines[index].marks)
 
 
 def could_begin(line: Line) -> bool:
@@ -81,8 +90,20 @@ def could_begin(line: Line) -> bool:
         return False
     if text[0] in "-_=*‐‑–—~":
         return True
+    if text[-1] in ":：" and len(text) < 60:
+        return _FORWARDS.search(text) is not None or text.find(":", 0, _LONGEST_LABEL) > 0
     colon = text.find(":", 0, _LONGEST_LABEL)
     return colon > 0 or text.find("：", 0, _LONGEST_LABEL) > 0
+
+
+def _is_run(lines: list[Line], index: int) -> bool:
+    """Whether a label stands on a line and on the next ones, too; cheap."""
+    if _label(lines[index]) is None:
+        return False
+    labels = 0
+    for line in lines[index + 1 : index + 6]:
+        labels += bool(line.text) and _label(line) is not None
+    return labels >= 2 or (labels == 1 and ("@" in lines[index].text or index + 3 > len(lines)))
 
 
 def _next_text(lines: list[Line], index: int, marks: int, most_blank: int) -> int:
@@ -140,35 +161,40 @@ def _continues(value: str, line: Line, lines: list[Line], position: int) -> bool
     if "@" in line.text and ("@" in value or ";" in value) and len(line.text.split()) < 12:
         return True
     following = lines[position + 1] if position + 1 < len(lines) else None
-    return following is not None and following.marks == line.marks and bool(following.text) and _known(following)
-
-
-def _known(line: Line) -> bool:
-    label = _label(line)
-    return label is not None and bool(_SUBJECTS.match(label[0]) or _SENDERS.fullmatch(label[0]))
+    return (
+        following is not None
+        and following.marks == line.marks
+        and bool(following.text)
+        and len(line.text) < _LONGEST_CONTINUED
+        and _label(following) is not None
+    )
 
 
 def _judge(values: list[tuple[str, str]], *, named: bool, separator: bool) -> tuple[Introduction, float] | None:
     """Who and when, if the labels are those of a message."""
     date = who = None
-    subject = known = False
+    has_address = subject = known = False
     for label, value in values:
         if _SUBJECTS.match(label):
             subject = True
             continue
-        found = read_introduction(value + ":")
-        if date is None and found.date is not None and find_date(value[:120]) is not None:
-            date = found.date
+        found = find_date(value[:120])
+        if date is None and found is not None:
+            date = found
             continue
         is_sender = bool(_SENDERS.fullmatch(label))
         known = known or is_sender
-        if who is None and (found.address or is_sender):
-            who = found._replace(name=found.name or ("" if found.address else value[:80].strip()))
+        if who is None and (is_sender or find_address(value)):
+            who = read_introduction(value)
+            has_address = bool(who.address)
+            if not who.name and not who.address:
+                who = who._replace(name=value[:80].strip())
     if who is None and (date is None or not separator):
         return None
-    evidence = 2 * (date is not None) + 2 * bool(who and who.address) + subject + known + 2 * named + separator
+    whole = len(values) >= 3 and _SENDERS.fullmatch(values[0][0]) is not None
+    evidence = whole + 2 * (date is not None) + 2 * has_address + subject + known + 2 * named + separator
     if evidence < 4:
         return None
     who = who or read_introduction("")
-    message_id = next((v for label, v in values if label.lower() == "message-id" and v.startswith("<")), "")
+    message_id = next((value for label, value in values if label.lower() == "message-id" and value.startswith("<")), "")
     return who._replace(date=date, message_id=message_id, start=0), min(0.99, 0.6 + 0.06 * evidence)

@@ -12,11 +12,10 @@ from html import unescape
 from listserver.mail.htmltext import MAX_HTML, MAX_QUOTES
 from listserver.mail.quotemarks import Line
 
-_QUOTES = re.compile(
-    r"<blockquote|gmail_(?:quote|attr)|moz-cite-prefix|divRplyFwdMsg|appendonsend|yahoo_quoted|protonmail_quote|tutanota_quote|"
-    r"border-top:\s?solid\s?#(?:E1E1E1|B5C4DF)|OutlookMessageHeader|&gt;&nbsp;|[>\n]&gt; ?",
-    re.I,
-)
+_SIGNS = (
+    "<blockquote", "gmail_quote", "gmail_attr", "moz-cite-prefix", "divrplyfwdmsg", "appendonsend", "yahoo_quoted", "protonmail_quote",
+    "tutanota_quote", "border-top:solid #", "border-top: solid #", "outlookmessageheader", "\n&gt;", ">&gt;",
+)  # fmt: skip
 _UNSEEN = re.compile(r"<!--|<(script|style|head|title|template|noscript)\b", re.I)
 # Tags within a line say nothing about quotes; taken out first, at the speed of the regular expressions.
 _INLINE = re.compile(
@@ -24,8 +23,7 @@ _INLINE = re.compile(
     r"var|wbr|w:[a-z]+|v:[a-z]+|st1:[a-z]+|!doctype|html|meta|link|base|col|colgroup|input)(?=[\s/>])[^<>]*>",
     re.I,
 )
-_TOKEN = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]*)([^<>]*)>|([^<]+)|<")
-_WHITE = re.compile(r"[ \t\r\n\f\u00a0]+")
+_TOKEN = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]*)([^<>]*)>|<[!?][^<>]*>|([^<]+)|<")
 _MARKS = re.compile(r"(?:>[ \t]?)+")
 _INTRODUCES = re.compile(
     r"gmail_attr|moz-cite-prefix|yahoo_quoted|protonmail_quote|tutanota_quote|OutlookMessageHeader|divRplyFwdMsg|mail-editor-reference",
@@ -44,7 +42,8 @@ _MOST_HINTED = 12  # lines
 
 def has_quotes(html: str) -> bool:
     """Whether HTML shows by its tags that it quotes."""
-    return _QUOTES.search(html) is not None
+    lowered = html[:MAX_HTML].lower()
+    return any(sign in lowered for sign in _SIGNS)
 
 
 def read_html(html: str) -> tuple[str, list[Line]]:
@@ -55,7 +54,8 @@ def read_html(html: str) -> tuple[str, list[Line]]:
         if words is not None:
             reader.add(words)
         elif name is None:
-            reader.add("<")
+            if match[0] == "<":
+                reader.add("<")
         elif closing:
             reader.leave(name.lower())
         else:
@@ -116,7 +116,7 @@ class _Reader:
                 self.flush(blank=True)
                 self.words.append(other)
         else:
-            self.words.append(_WHITE.sub(" ", words))
+            self.words.append(words)
 
     def begin(self, name: str, attributes: str) -> None:
         if name == "br":
@@ -169,8 +169,7 @@ class _Reader:
         self.words.clear()
         if "&" in text:
             text = unescape(text)
-        text = _WHITE.sub(" ", text).strip() if not self.pre else text.replace("\u00a0", " ").replace("\r", "").rstrip()
-        text = text.replace("\n", " ")
+        text = text.replace("\u00a0", " ").replace("\r", "").replace("\n", " ").rstrip() if self.pre else " ".join(text.split())
         if not text:
             if blank and self.lines and self.lines[-1].text:
                 self.append("")

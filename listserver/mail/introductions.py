@@ -9,15 +9,19 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from listserver.mail.attribution import VERB, Introduction, read_introduction
+from listserver.mail.attribution import Introduction, has_verb, read_introduction
 from listserver.mail.headerblocks import SEPARATOR, could_begin, find_header_block
 from listserver.mail.quotemarks import Line
 
 MOST_READ = 250  # attributions and labels that are read in one text
+MOST_BROKEN = 40  # lines that are looked at for an attribution within
+_MOST_COLONS = 6
 _MOST_LINES = 4
 _MOST_REST = 9  # words of an attribution that are neither name, date nor address
 _COLON = re.compile(r"[:：][\s*_\"'»”)\]]{0,4}$")
-_INLINE = re.compile(r"(?:[>\])»]|\d[\d.]?|\w{4})[^:：\n]{0,30}[:：](?=\s)|-{3,}\s?[^\W\d_][^-\n]{2,38}?\s?-{3,}")
+_SEPARATOR = re.compile(r"-{3,}\s?[^\W\d_][^-\n]{2,38}?\s?-{3,}")
+_BEFORE_WORDS = re.compile(r"(?:[>\])»\d]|\w{3})[ \u00a0]?(?::|：)(?=\s\S)|：(?=\S)")
+_DIGITS = re.compile(r"\d\d")
 _QUOTE_FROM = re.compile(r"(?:quote from:?|originally posted by:?|zitat von:?)\s+\S", re.I)
 _ONE_LINE_LABEL = re.compile(r"\s*[*_]{0,2}[^\W\d_][\w ]{1,20}[*_]{0,2}\s?[:：]")
 
@@ -32,47 +36,45 @@ class Found(NamedTuple):
     marked: bool
     confidence: float
     is_forward: bool = False
+    is_end: bool = False
 
 
 def break_lines(text: str, lines: list[Line]) -> None:
-    """Break lines where an attribution or a header block stands between other words of the same line."""
-    budget = 40
+    """Break lines where an attribution or a header block stands before other words of the same line."""
+    budget = MOST_BROKEN
     index = 0
-    while index < len(lines) and budget:
-        line = lines[index]
-        if len(line.text) > 30 and (match := _INLINE.search(text, line.body, line.end)):
-            places = _places(text, line, match)
-            budget -= 1
-            if places:
-                lines[index : index + 1] = _broken(text, line, places)
-                index += len(places)
+    while index < len(lines):
+        words = lines[index].text
+        if len(words) > 20 and not lines[index].kind:
+            dashed = "---" in words and _SEPARATOR.search(words) is not None
+            if dashed or (":" in words[:-2] and _BEFORE_WORDS.search(words)) or ("：" in words[:-1] and not words.isascii()):
+                places = _places(text, lines[index])
+                budget -= 1
+                if places:
+                    lines[index : index + 1] = _broken(text, lines[index], places)
+                    index += len(places)
+                if not budget:
+                    return
         index += 1
 
 
-def _places(text: str, line: Line, match: re.Match[str]) -> list[tuple[int, str]]:
+def _places(text: str, line: Line) -> list[tuple[int, str]]:
     """Where a line is to be broken, each with the hint for the piece that begins there."""
     end = line.body + len(text[line.body : line.end].rstrip())
-    if match[0].startswith("-"):
-        return _separator_places(text, line, match, end)
-    for _ in range(6):
-        colon = match.end()
-        first = max(line.body, colon - 260)
-        found = read_introduction(text[first:colon])
-        if found.date is not None and found.has_who and found.rest <= 40 and (found.address or found.has_verb):
-            start = first + found.start
+    separator = _SEPARATOR.search(text, line.body, end)
+    if separator is not None:
+        return _separator_places(text, line, separator, end)
+    for number, colon in enumerate(_BEFORE_WORDS.finditer(text, line.body, end)):
+        if number >= _MOST_COLONS:
+            break
+        after = colon.end()
+        first = max(line.body, after - 260)
+        read = read_introduction(text[first:after])
+        if read.date is not None and read.name + read.address and read.rest <= 40 and (read.address or read.has_verb):
+            start = first + read.start
             if not any(map(str.isalnum, text[line.body : start])):
                 start = line.body
-            places = [(start, "begin")] if start > line.body else []
-            if colon < end:
-                places = places or [(line.body, "begin")]
-                places.append((colon, ""))
-            return places
-        following = _INLINE.search(text, colon, line.end)
-        if following is None:
-            return []
-        match = following
-        if match[0].startswith("-"):
-            return _separator_places(text, line, match, end)
+            return [(start, "begin"), (after, "")]
     return []
 
 
@@ -130,9 +132,18 @@ def find_introductions(text: str, lines: list[Line]) -> list[Found]:
             budget -= 1
             block = find_header_block(lines, index)
             if block is not None:
-                marked = _is_marked(lines, block.last - 1)
+                marked = _is_marked(lines, block.last - 1) or block.is_end
                 found.append(
-                    Found(block.first, block.last, "header_block", block.introduction, marked, block.confidence, block.is_forward)
+                    Found(
+                        block.first,
+                        block.last,
+                        "header_block",
+                        block.introduction,
+                        marked,
+                        block.confidence,
+                        block.is_forward,
+                        block.is_end,
+                    )
                 )
                 free = index = block.last
                 continue
@@ -151,7 +162,9 @@ def find_introductions(text: str, lines: list[Line]) -> list[Found]:
 
 def _may_introduce(words: str) -> bool:
     if words[-1] in ":：" or _COLON.search(words[-8:]):
-        return "@" in words or any(map(str.isdigit, words)) or VERB.search(words[-300:]) is not None or ">" in words
+        return "@" in words or ">" in words or _DIGITS.search(words) is not None or has_verb(words[-300:])
+    if words[-1] == "-" and words[0] == "-":
+        return has_verb(words)  # ---- Ann Lee wrote ----
     return _QUOTE_FROM.match(words) is not None
 
 
@@ -176,7 +189,7 @@ def _find_attribution(text: str, lines: list[Line], index: int, free: int, *, ma
             break
         joined = f"{line.text} {joined}".rstrip() if joined else line.text
         read = read_introduction(joined)
-        score = _score(read, joined, marked=marked or line.hint == "attribution")
+        score = _score(read, joined, marked=marked or line.hint == "attribution", single=first == index)
         if score > (best[2] if best else 0.0):
             best = (first, read, score)
         if line.hint == "begin" or (score >= 0.9 and not _is_torn(lines, first, free, read)):
@@ -198,11 +211,11 @@ def _is_torn(lines: list[Line], first: int, free: int, read: Introduction) -> bo
     return (len(above) <= 14 and above[-1] == ",") or (read.name == "" and above[-1] not in ".!?:")
 
 
-def _score(read: Introduction, joined: str, *, marked: bool) -> float:
+def _score(read: Introduction, joined: str, *, marked: bool, single: bool) -> float:
     """How surely a text introduces a quote; 0.0 for no."""
     if read.rest > _MOST_REST and not read.start:
         return 0.0
-    ends = read.has_colon
+    ends = read.has_colon or (joined[-1] == "-" and joined.startswith("--"))
     if read.date is not None and read.address:
         return 0.95 if ends else 0.9 if marked else 0.0
     if read.date is not None and read.name:
@@ -211,8 +224,12 @@ def _score(read: Introduction, joined: str, *, marked: bool) -> float:
         return 0.8 if marked or (ends and read.date.minute_known and read.rest <= 4) else 0.0
     if read.address and (ends or read.has_verb) and (marked or read.has_verb or (read.name and read.rest <= 2)):
         return 0.85
-    if read.name and read.rest <= 5 and ends and read.has_verb:
-        return 0.8 if marked else 0.6 if read.rest <= 3 and len(joined) < 80 else 0.0
+    if read.address and ends and read.date is None and not read.has_verb and not marked:
+        return 0.0
+    if single and read.name and ends and read.has_verb and read.rest <= (5 if marked else 3) and (marked or len(joined) < 80):
+        return 0.8 if marked else 0.6
+    if single and marked and ends and read.rest == 1 and 2 <= len(read.name.split()) <= 3:
+        return 0.7  # Ann Lee dixit:
     if marked and ends and (read.date is not None or (read.has_verb and len(joined) < 80)):
         return 0.7
     if _QUOTE_FROM.match(joined):

@@ -21,55 +21,96 @@ _GREETING = re.compile(
 
 def set_levels(lines: list[Line], found: list[Found]) -> None:
     """Give each line its level, and the introduction it stands under."""
-    extras: dict[int, int] = {}
-    ends: dict[int, tuple[int, float]] = {}  # by marks: the line at which an unmarked quote ends
-    owners: dict[int, int] = {}
-    forwards: set[int] = set()
-    upcoming = 0
-    deepest = 0
-    own_confidence = 1.0
+    state = _Levels(lines, found)
     for index, line in enumerate(lines):
+        state.place(index, line)
+
+
+class _Levels:
+    """What is known of the levels on the way down: what unmarked quotes add to the marks, and who is quoted at each."""
+
+    def __init__(self, lines: list[Line], found: list[Found]) -> None:
+        self.lines = lines
+        self.found = found
+        self.upcoming = 0
+        self.extras: dict[int, int] = {}  # by marks: levels of unmarked quotes
+        self.ends: dict[int, tuple[int, float]] = {}  # by marks: the line at which an unmarked quote ends
+        self.owners: dict[int, int] = {}  # by level: the introduction
+        self.deepest = 0
+        self.confidence = 1.0  # of what follows as the writer's own
+        self.inside = False
+
+    def place(self, index: int, line: Line) -> None:
         marks = line.marks
-        if line.text and marks < deepest:
-            extras = {key: value for key, value in extras.items() if key <= marks}
-            ends = {key: value for key, value in ends.items() if key <= marks}
         if line.text:
-            deepest = marks
-        if marks in ends and index >= ends[marks][0]:
-            extras[marks] = max(0, extras.get(marks, 0) - 1)
-            own_confidence = ends.pop(marks)[1]
-        level = marks
-        for key, value in extras.items():
-            if key <= marks:
-                level += value
-        line.level = level
-        each = found[upcoming] if upcoming < len(found) else None
-        if each is not None and each.first <= index < each.last:
-            line.kind, line.attribution, line.confidence = each.kind, upcoming, each.confidence
-            if index == each.last - 1:
-                owners = {key: value for key, value in owners.items() if key <= level}
-                owners[level + 1] = upcoming
-                if each.is_forward:
-                    forwards.add(upcoming)
-                if not each.marked:
-                    extras[marks] = extras.get(marks, 0) + 1
-                    stop = _end_of_quote(lines, found, upcoming)
-                    if stop is not None:
-                        ends[marks] = stop
-                    else:
-                        ends.pop(marks, None)
-                upcoming += 1
-            continue
-        if level:
-            line.attribution = owners.get(level)
-            if line.attribution is not None and line.attribution in forwards and not line.kind:
-                line.kind = "forwarded"
-            if level > marks:
-                line.confidence = min(
-                    line.confidence, found[line.attribution].confidence if line.attribution is not None else 0.7
-                )
+            if marks < self.deepest and self.extras:
+                self.extras = {key: value for key, value in self.extras.items() if key <= marks}
+                self.ends = {key: value for key, value in self.ends.items() if key <= marks}
+            self.deepest = marks
+        if marks in self.ends and index >= self.ends[marks][0]:
+            self.extras[marks] = max(0, self.extras.get(marks, 0) - 1)
+            self.confidence = self.ends.pop(marks)[1]
+        line.level = marks + sum(value for key, value in self.extras.items() if key <= marks) if self.extras else marks
+        each = self.found[self.upcoming] if self.upcoming < len(self.found) else None
+        if each is not None and each.first <= index:
+            self.introduce(index, line, each)
+        elif line.level:
+            line.attribution = self.owners.get(line.level)
+            if line.level > marks:
+                owner = self.found[line.attribution] if line.attribution is not None else None
+                line.confidence = min(line.confidence, owner.confidence if owner is not None else 0.7)
         else:
-            line.confidence = min(line.confidence, own_confidence)
+            line.confidence = min(line.confidence, self.confidence)
+
+    def introduce(self, index: int, line: Line, each: Found) -> None:
+        line.kind, line.attribution, line.confidence = each.kind, self.upcoming, each.confidence
+        if index == each.first:
+            self.inside = not each.marked and _is_inside(self.lines, self.found, self.upcoming)
+            if each.is_end and self.extras.get(line.marks):
+                self.extras[line.marks] -= 1
+                line.level -= 1
+        if self.inside:
+            line.level -= 1
+        if index < each.last - 1:
+            return
+        level = line.level
+        self.owners = {key: value for key, value in self.owners.items() if key <= level}
+        if not each.is_end:
+            self.owners[level + 1] = self.upcoming
+        if each.marked:
+            self.confidence = 1.0
+        elif not self.inside and not self.leads_nowhere(each):
+            self.extras[line.marks] = self.extras.get(line.marks, 0) + 1
+            stop = _end_of_quote(self.lines, self.found, self.upcoming)
+            if stop is not None:
+                self.ends[line.marks] = stop
+            else:
+                self.ends.pop(line.marks, None)
+        self.upcoming += 1
+
+    def leads_nowhere(self, each: Found) -> bool:
+        """Whether no quote begins below an unmarked introduction: the next one does, or it is an id above an answer (exmh)."""
+        following = self.found[self.upcoming + 1] if self.upcoming + 1 < len(self.found) else None
+        if following is not None and following.first <= each.last + 3 and each.kind == "attribution":
+            between = self.lines[each.last : following.first]
+            if not any(line.text for line in between):
+                return self.lines[following.first].marks == self.lines[each.first].marks
+        return each.kind == "header_block" and bool(each.introduction.message_id) and each.first < 3 and not each.is_forward
+
+
+def _is_inside(lines: list[Line], found: list[Found], place: int) -> bool:
+    """Whether an introduction stands within the quote that it introduces, as Apple's programs write it: at its top."""
+    each = found[place]
+    marks = lines[each.first].marks
+    if not marks:
+        return False
+    before = each.first - 1
+    while before >= 0 and not lines[before].text:
+        before -= 1
+    if before >= 0 and lines[before].marks >= marks:
+        return False
+    previous = found[place - 1] if place else None
+    return previous is None or previous.last <= before or previous.is_forward or lines[before].marks < marks - 1
 
 
 def _end_of_quote(lines: list[Line], found: list[Found], place: int) -> tuple[int, float] | None:
@@ -81,6 +122,8 @@ def _end_of_quote(lines: list[Line], found: list[Found], place: int) -> tuple[in
     stop = found[place + 1].first if place + 1 < len(found) else len(lines)
     is_last = place + 1 == len(found)
     before = any(line.text and line.marks == marks and not line.kind for line in lines[max(0, each.first - 30) : each.first])
+    if before and each.introduction.date is not None and (each.introduction.address or each.introduction.date.minute_known):
+        return None
     name = each.introduction.name.split()
     starts = [
         index

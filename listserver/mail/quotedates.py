@@ -40,15 +40,17 @@ _MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES, 1) for name
 _WORD = r"[^\W\d_]{3,14}"
 _DATE = re.compile(
     r"(?<!\d)(?P<y1>(?:19|20)\d\d)\s?(?:[-/.年]|년)\s?(?P<m1>\d{1,2})\s?(?:[-/.月]|월)\s?(?P<d1>\d{1,2})(?!\d)[日일]?"
+    rf"|(?<!\d)(?P<y5>(?:19|20)\d\d)\.?\s(?P<m5>{_WORD})\.?\s(?P<d5>\d{{1,2}})\b"
+    r"|(?<!\d)(?P<d6>\d{1,2})(?:\sde)?\s(?:tháng|thg)\s?(?P<m6>\d{1,2})(?:,|\snăm)*\s(?P<y6>(?:19|20)\d\d)(?!\d)"
     r"|(?<!\d)(?P<a>\d{1,2})(?P<sep>[./-])\s?(?P<b>\d{1,2})(?P=sep)\s?(?P<y2>(?:19|20)?\d\d)(?!\d)"
-    rf"|(?<!\d)(?P<d3>\d{{1,2}})(?:st|nd|rd|th|er|º|ª|\.)?[\s-]{{1,3}}(?:d[e']l? ?|of )?(?P<m3>{_WORD})[.,]{{0,2}}"
-    r"[\s-]{0,3}(?:del? )?'?(?P<y3>(?:(?:19|20)\d\d|\d\d(?![\d:.])))(?!\d)"
-    rf"|(?P<m4>{_WORD})[.,]?\s{{1,3}}(?P<d4>\d{{1,2}})(?:st|nd|rd|th)?"
+    rf"|(?<!\d)(?P<d3>\d{{1,2}})(?:st|nd|rd|th|er|º|ª|\.)?[\s-]{{1,4}}(?:d[e']l? ?|of )?(?P<m3>{_WORD})[.,]{{0,2}}"
+    r"[\s-]{0,4}(?:del? )?'?(?P<y3>(?:(?:19|20)\d\d|\d\d(?![\d:.])))(?!\d)"
+    rf"|\b(?P<m4>{_WORD})[.,]?\s{{1,3}}(?P<d4>\d{{1,2}})(?:st|nd|rd|th)?"
     r"(?:,?\s{1,3}|\s(?P<t4>\d{1,2}:\d\d(?::\d\d)?)(?:\s[A-Z]{3,4})?\s)(?P<y4>(?:19|20)\d\d)(?!\d)",
     re.I,
 )
 _TIME = re.compile(
-    r"(?P<before>上午|下午|午前|午後|오전|오후|凌晨|早上|中午|晚上)?\s?(?<![\d:./-])(?P<h>[01]?\d|2[0-4])\s?(?:[:.：]|h|時|时|点|點|시)\s?(?P<m>[0-5]\d)(?!\d)"
+    r"(?P<before>上午|下午|午前|午後|오전|오후|凌晨|早上|中午|晚上)?\s?(?<![\d:./-])(?P<h>[01]?\d|2[0-4])\s{0,2}(?:[:.：]|h|時|时|点|點|시)\s{0,2}(?P<m>[0-5]\d)(?!\d)"
     r"(?:[:.：分]\s?(?P<s>[0-5]\d)(?!\d))?(?:[\s\u202f]?(?P<after>[ap]\.?\s?m\b\.?))?",
     re.I,
 )
@@ -59,6 +61,9 @@ _NAMED_ZONES = {
     "GMT": 0, "UTC": 0, "Z": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
     "CET": 1, "CEST": 2, "WET": 0, "WEST": 1, "EET": 2, "EEST": 3, "JST": 9,
 }  # fmt: skip
+_DIGITS = re.compile(r"\d\d")
+# Marks of direction, which Windows puts around each number: as spaces, so that places in the text stay.
+_UNSEEN = dict.fromkeys((0x200E, 0x200F, 0x202A, 0x202B, 0x202C, 0x202D, 0x202E, 0x202F, 0x00A0), " ")
 _NEAR = 40  # characters between a date and its time
 
 
@@ -75,6 +80,10 @@ class FoundDate(NamedTuple):
 
 def find_date(text: str) -> FoundDate | None:
     """The first date in a line. Never raises. Limits: the text should be short, it is read a few times."""
+    if _DIGITS.search(text) is None:
+        return None
+    if not text.isascii():
+        text = text.translate(_UNSEEN)
     for match in _DATE.finditer(text):
         readings = _readings(match)
         if readings:
@@ -93,11 +102,12 @@ def _readings(match: re.Match[str]) -> list[tuple[int, int, int]]:
             return _valid((2000 + first, second, int(match["y2"])), day_first)
         american = match["sep"] == "/" and re.search(r"\d\s?[ap]\.?m\b", match.string, re.I)
         return _valid(month_first, day_first) if american else _valid(day_first, month_first)
-    word = (match["m3"] or match["m4"]).casefold()
-    month = _MONTHS.get(word) or _MONTHS.get(word.rstrip("."))
+    if match["y6"]:
+        return _valid((int(match["y6"]), int(match["m6"]), int(match["d6"])))
+    month = _MONTHS.get((match["m3"] or match["m4"] or match["m5"]).casefold())
     if month is None:
         return []
-    return _valid((_year(match["y3"] or match["y4"]), month, int(match["d3"] or match["d4"])))
+    return _valid((_year(match["y3"] or match["y4"] or match["y5"]), month, int(match["d3"] or match["d4"] or match["d5"])))
 
 
 def _year(text: str) -> int:

@@ -12,8 +12,8 @@ MAX_LEVEL = 50
 _MARKS = re.compile(
     r"[ \t]{0,3}(?:(?:[A-Z][A-Za-z]{0,3})?>|\|(?!\|))(?:[ \t]{0,2}(?:[A-Z][A-Za-z]{0,3})?>|[ \t]{0,2}\|(?!\|))*[ \t]?"
 )
-_LINE = re.compile(r"([ \t]{0,3}(?:[A-Z][A-Za-z]{0,3})?[>|])?([^\n]*)(\n?)")
-_INITIALS = re.compile(r"([A-Z][A-Za-z]{0,3})>")
+_INITIALS = re.compile(r"([A-Z][A-Za-z]{0,11})>")
+_SUPERCITE = re.compile(r">{4,}\s[^=]{0,60}\" == ")  # >>>>> "AL" == Ann Lee <ann@example.org> writes:
 _FROM = re.compile(r">+From ")
 
 
@@ -39,27 +39,48 @@ def read_lines(text: str) -> list[Line]:
     """The lines of a text, their line ends with them; the last may lack one."""
     lines: list[Line] = []
     doubtful = False
-    for match in _LINE.finditer(text):
-        start, end = match.span()
-        if start == end:
-            break
-        if match[1] is None:
-            lines.append(Line(start, start, end, 0, match[2].strip()))
-            continue
-        marks = _MARKS.match(text, start)
-        if marks is None:
-            lines.append(Line(start, start, end, 0, text[start:end].strip()))
-            continue
-        prefix = marks[0]
-        body = min(marks.end(), end)
-        line = Line(start, body, end, min(prefix.count(">") + prefix.count("|"), MAX_LEVEL), text[body:end].strip())
-        if prefix[0] != ">" or _FROM.match(text, start):
-            line.hint = "?"
-            doubtful = True
-        lines.append(line)
+    start = 0
+    for raw in text.split("\n"):
+        words = raw.strip()
+        end = start + len(raw) + 1
+        if (">" in words[:13] or words[:1] == "|") and (words[0] in ">|" or words[0].isupper()) and not _SUPERCITE.match(words):
+            line = _read_marks(text, start, min(end, len(text)), words)
+            doubtful = doubtful or line.hint == "?"
+            lines.append(line)
+        else:
+            lines.append(Line(start, start, end, 0, words))
+        start = end
+    if lines[-1].start >= len(text):
+        lines.pop()
+    else:
+        lines[-1].end = len(text)
     if doubtful:
         _settle(text, lines)
+    if ">>>" in text:
+        _unmark_prompts(text, lines)
     return lines
+
+
+def _unmark_prompts(text: str, lines: list[Line]) -> None:
+    """Python's `>>>` is no quote of the third level, where no line has the first or second."""
+    marked = [line for line in lines if line.marks]
+    if any(line.marks < 3 for line in marked):
+        return
+    for line in marked:
+        line.marks = line.level = 0
+        line.body, line.text = line.start, text[line.start : line.end].strip()
+
+
+def _read_marks(text: str, start: int, end: int, words: str) -> Line:
+    marks = _MARKS.match(text, start, end)
+    if marks is None:
+        return Line(start, start, end, 0, words)
+    prefix = marks[0]
+    body = marks.end()
+    line = Line(start, body, end, min(prefix.count(">") + prefix.count("|"), MAX_LEVEL), text[body:end].strip())
+    if prefix[0] != ">" or _FROM.match(text, start):
+        line.hint = "?"
+    return line
 
 
 def _settle(text: str, lines: list[Line]) -> None:
@@ -82,6 +103,8 @@ def _settle(text: str, lines: list[Line]) -> None:
             keep = _is_bar_quote(text, line, before, after)
         elif prefix.startswith(">"):  # `>From `
             keep = bool((before and before.marks and before.text) or (after and after.marks and after.text))
+        elif len(prefix) - len(prefix.lstrip()) > 3:
+            keep = bool(initials) or (before is not None and before.marks > 0)
         else:
             keep = True
         if not keep:

@@ -18,6 +18,7 @@ from listserver.mail.spans import Attribution, Span, SpanKind, SplitText
 
 __all__ = ["Attribution", "Span", "SpanKind", "SplitText", "split_body", "split_text"]
 
+_QUOTING = ("quote", "forwarded")
 _KINDS = {kind.value: kind for kind in SpanKind}
 
 
@@ -66,7 +67,7 @@ def split_lines(text: str, lines: list[Line]) -> SplitText:
     set_levels(lines, found)
     _mark_below(lines)
     attributions = tuple(_attribution(lines, each) for each in found)
-    return SplitText(text=text, spans=_join(lines), attributions=attributions)
+    return SplitText(text=text, spans=_join(lines, found), attributions=attributions)
 
 
 def _mark_below(lines: list[Line]) -> None:
@@ -105,18 +106,26 @@ def _attribution(lines: list[Line], found: Found) -> Attribution:
     )
 
 
-def _join(lines: list[Line]) -> tuple[Span, ...]:
+def _join(lines: list[Line], found: list[Found]) -> tuple[Span, ...]:
     """Lines of one kind after another are one span; a blank line belongs to what stands above it."""
     spans: list[Span] = []
     start = end = 0
+    gap = -1  # where blank lines of a quote begin that stand before its words
     current: tuple[str, int, float, int | None] | None = None
     for line in lines:
         if line.text or line.kind:
-            state = (line.kind or ("quote" if line.level else "own"), line.level, line.confidence, line.attribution)
+            kind = line.kind
+            if not kind:
+                forwarded = line.attribution is not None and found[line.attribution].is_forward
+                kind = "own" if not line.level else "forwarded" if forwarded else "quote"
+            state = (kind, line.level, line.confidence, line.attribution)
             if current is not None and state != current:
-                spans.append(_span(start, end, current))
-                start = end
-            current = state
+                place = gap if gap >= 0 else end
+                spans.append(_span(start, place, current))
+                start = place
+            current, gap = state, -1
+        elif line.marks and gap < 0 and current is not None and current[0] not in _QUOTING and line.marks > current[1]:
+            gap = end
         end = line.end
     spans.append(_span(start, end, current or ("own", 0, 1.0, None)))
     return tuple(spans)

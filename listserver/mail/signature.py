@@ -75,34 +75,30 @@ def _mark_footer(lines: list[Line], first: int, last: int) -> int:
         if start < 0:
             break
         for line in lines[start:end]:
-            line.kind = line.kind or "footer"
+            line.kind = line.kind or ("footer" if line.text else "")
         end = start
     return end
 
 
 def _footer_start(lines: list[Line], first: int, last: int) -> int:
+    """Where a footer begins that ends at `last`: its rule, or its first words where these are known; -1 for none."""
     texts = 0
     found = -1
-    words = False
     for index in range(last - 1, first - 1, -1):
         line = lines[index]
         if line.kind:
-            return found
+            break
         if not line.text:
             continue
         texts += 1
         if texts > _LONGEST_FOOTER:
-            return found
-        if _RULE.fullmatch(line.text):
-            if texts > 1 and words:
-                return index
-            if texts > 1:
-                return found
-            continue
-        if _FOOTER_WORDS.search(line.text[:300]):
-            words = True
-            if _OPENS_FOOTER.match(line.text):
-                found = index
+            break
+        if line.text[0] in "_-=*~" and _RULE.fullmatch(line.text):
+            if texts == 1:
+                continue
+            return index if any(_FOOTER_WORDS.search(each.text[:300]) for each in lines[index + 1 : last]) else found
+        if _OPENS_FOOTER.match(line.text):
+            found = index
     return found
 
 
@@ -114,7 +110,7 @@ def _mark_signature(lines: list[Line], first: int, last: int) -> None:
                 texts += bool(line.text)
                 if texts > LONGEST_SIGNATURE + 1:
                     break
-                line.kind = line.kind or "signature"
+                line.kind = line.kind or ("signature" if line.text else "")
             return
 
 
@@ -126,5 +122,5 @@ def _mark_device(lines: list[Line], first: int, last: int) -> None:
     if index < first or lines[index].kind:
         return
     text = lines[index].text
-    if len(text) <= _LONGEST_DEVICE and _SENT.search(text) and _DEVICE.search(text) and len(text.split()) <= 14:
+    if len(text) <= _LONGEST_DEVICE and _DEVICE.search(text) and _SENT.search(text) and len(text.split()) <= 14:
         lines[index].kind = "device"
