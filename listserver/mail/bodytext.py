@@ -38,7 +38,8 @@ _UNNAMED = {
 }
 _LINE_ENDS = re.compile("\r\n|[\r\x0c\x85\u2028\u2029]")
 # No reader sees these, and databases and feeds refuse some of them.
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]+")
+_UNSEEN_CODES = (*range(9), 11, *range(14, 32), *range(0x7F, 0xA0), 0xFEFF, 0xFFFE, 0xFFFF)
+_UNSEEN = re.compile(f"[{''.join(map(chr, _UNSEEN_CODES))}]+")
 _ENRICHED = re.compile(r"<(?:<|/?[A-Za-z-]{1,60}>)")
 
 
