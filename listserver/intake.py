@@ -90,7 +90,7 @@ class Intake:
                 if refusal is not None:
                     return refusal
             mails = accept.new_mails(self._site, envelope, arrivals)
-            await asyncio.wrap_future(self._site.database.submit(lambda connection: accept.accept(connection, raw, mails)))
+            await self._site.database.submit_here(lambda connection: accept.accept(connection, raw, mails))
         except (SQLAlchemyError, sqlite3.Error) as error:
             self._log.error("accept_failed", peer=envelope.peer.host, problem=str(error.__cause__ or error))
             return NO_SPACE if is_full(error) else TRY_AGAIN

@@ -54,6 +54,11 @@ class Outbox:
         """There may be work; from the loop's own thread."""
         self._wake.set()
 
+    @property
+    def is_awake(self) -> bool:
+        """Whether it will look for work anyway, before it sleeps again; from any thread."""
+        return self._wake.is_set()
+
     def stop(self) -> None:
         """End after the batches that are on their way."""
         self._stopping = True
@@ -106,7 +111,7 @@ class Outbox:
                 raise
 
     async def _submit(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.wrap_future(self.site.database.submit(work))
+        return await self.site.database.submit_here(work)
 
     async def _send(self, claims: Sequence[Claim]) -> None:
         try:
@@ -114,9 +119,11 @@ class Outbox:
             settled = list(built.broken)
             writes: list[asyncio.Future[int]] = []
 
+            settle = deliver.Recorder(built, self.site).settle
+
             def report(copy: Copy, outcome: Outcome) -> None:
                 self._count(outcome)
-                settled.append(deliver.settle_as(built.claims[copy.key], outcome, built.created[copy.key], self.site.now()))
+                settled.append(settle(copy, outcome))
                 if len(settled) >= _RECORD_AT:
                     writes.append(self._record(settled.copy()))
                     settled.clear()

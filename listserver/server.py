@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import signal
 import sys
@@ -177,7 +178,7 @@ class Service:
         return ["a clock has stopped"] if any(task.done() for task in self._tasks) else []
 
     def _wake(self) -> None:
-        if not self._loop.is_closed():
+        if not (self.outbox.is_awake or self._loop.is_closed()):
             self._loop.call_soon_threadsafe(self.outbox.wake)
 
     def _door_settings(self) -> DoorSettings:
@@ -234,6 +235,7 @@ async def serve(settings: Settings, parts: Sequence[str]) -> None:
     maillog.configure(settings.log_format, settings.log_level)
     service = Service(settings, parts)
     await service.start()
+    _spare_the_collector()
     if settings.authentication == "accept":
         maillog.warning("LISTSERVER_AUTHENTICATION=accept: every From is believed. For trying out only")
     if settings.database_durability == "relaxed":
@@ -244,6 +246,13 @@ async def serve(settings: Settings, parts: Sequence[str]) -> None:
     await ended.wait()
     maillog.stopping()
     await service.stop()
+
+
+def _spare_the_collector() -> None:
+    """Keep what was loaded at the start out of the garbage collector's rounds: they cost a sixth of a fan-out."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 async def deliver(settings: Settings, *, once: bool, until_empty: bool) -> scheduler.Delivered:

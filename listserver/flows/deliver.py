@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -30,7 +30,7 @@ from listserver.mail.headers import read_header
 from listserver.mail.listfields import unsubscribe_fields
 from listserver.mail.reply import Outcome, OutcomeKind
 from listserver.mail.verp import permission_frame
-from listserver.store import incoming, outbox, posts
+from listserver.store import outbox
 from listserver.store.outbox import Claim, Settled
 from listserver.store.tables import DeliveryState, OutgoingKind
 
@@ -47,12 +47,12 @@ open_deliveries = outbox.open_deliveries
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Copies ready to leave; those that could not be built are settled already."""
+    """Copies ready to leave, each keyed by its claim; those that could not be built are settled already."""
 
     copies: list[Copy]
-    claims: Mapping[object, Claim]
-    created: Mapping[object, datetime]
-    broken: list[Settled] = field(default_factory=list)
+    created: Mapping[tuple[int, int], datetime]
+    """When each mail was put into the outbox."""
+    broken: list[Settled]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +85,6 @@ class CopyBuilder:
     def build(self, claims: Sequence[Claim]) -> Batch:
         """Build one copy for each claim; a mail that cannot be built defers its own copies only (P7)."""
         copies: list[Copy] = []
-        by_key: dict[object, Claim] = {}
-        created: dict[object, datetime] = {}
         broken: list[Settled] = []
         shared = self._shared({(c.list_id, c.outgoing_id) for c in claims})
         for each in claims:
@@ -95,10 +93,8 @@ class CopyBuilder:
                 now = self._site.now()
                 broken.append(settle_as(each, _NOT_BUILT, now, now))
                 continue
-            key = (each.list_id, each.outgoing_id, each.member_id)
-            by_key[key], created[key] = each, ready.created
-            copies.append(self._copy(key, each, ready))
-        return Batch(copies=copies, claims=by_key, created=created, broken=broken)
+            copies.append(self._copy(each, ready))
+        return Batch(copies=copies, created={name: ready.created for name, ready in shared.items()}, broken=broken)
 
     def _shared(self, wanted: set[tuple[int, int]]) -> dict[tuple[int, int], _Ready]:
         """What the copies of these mails share. Batches are built in several threads at once."""
@@ -121,11 +117,11 @@ class CopyBuilder:
         return found
 
     def _prepare(self, connection: Connection, list_id: int, outgoing_id: int) -> _Ready:
-        row = outbox.outgoing(connection, list_id, outgoing_id)
-        raw = incoming.raw_of(connection, list_id, row.original_id)
+        row = outbox.whole(connection, list_id, outgoing_id)
+        raw = bytes(row.raw)
         alist = self._site.directory.by_id(list_id)
         if row.kind == OutgoingKind.post.value and alist is not None:
-            raw = self._content(alist, raw, row, posts.get(connection, list_id, str(row.post_number)))
+            raw = self._content(alist, raw, row)
         today = (row.created_at.date() - _EPOCH).days
         local, host = (alist.local, alist.host) if alist is not None else ("x" * 64, self._site.hostname)
         bounces, leave = (PermissionSigner(self._site.secret, kind, list_id, today) for kind in ("bounces", "leave"))
@@ -133,7 +129,7 @@ class CopyBuilder:
         body = Body(raw)
         return _Ready(
             created=row.created_at,
-            null_sender=row.null_sender,
+            null_sender=bool(row.null_sender),
             leaves=row.kind != OutgoingKind.notice.value and alist is not None,
             body=body,
             bounces=bounces,
@@ -148,21 +144,21 @@ class CopyBuilder:
         signing = self._site.signing
         return signing is not None and (signing.posts or kind != OutgoingKind.post.value)
 
-    def _content(self, alist: MailingList, raw: bytes, row: Any, post: Any) -> bytes:
+    def _content(self, alist: MailingList, raw: bytes, row: Any) -> bytes:
         """What all copies of a post share, with the address of the page on which it can be read, where there is one."""
         header = read_header(raw)
         facts = PostFactsForCopy(
-            message_id=post.message_id,
-            reply_token=post.token,
+            message_id=row.message_id,
+            reply_token=row.token,
             author=read_author(header),
-            rewrite_author=row.rewrite_author,
+            rewrite_author=bool(row.rewrite_author),
             hostname=self._site.hostname,
             archived_at=links.post_page(self._site, alist, row.post_number),
             archive=links.list_page(self._site, alist),
         )
         return copy_content(alist, raw, header, facts)
 
-    def _copy(self, key: object, each: Claim, ready: _Ready) -> Copy:
+    def _copy(self, each: Claim, ready: _Ready) -> Copy:
         reverse_path = (
             "" if ready.null_sender else ready.bounces_frame[0] + ready.bounces.sign(each.member_id) + ready.bounces_frame[1]
         )
@@ -173,7 +169,28 @@ class CopyBuilder:
             head = unsubscribe_fields(ready.leave_frame[0] + token + ready.leave_frame[1], one_click)
         if ready.signed is not None and self._site.signing is not None:
             head = self._site.signing.sign(ready.host, ready.signed, head, now=self._site.now()) + head
-        return Copy(key, reverse_path, each.address, head, ready.body, not each.address.isascii())
+        return Copy(each, reverse_path, each.address, head, ready.body, not each.address.isascii())
+
+
+class Recorder:
+    """Turns the outcomes of one batch into what is to be recorded; most are the same reply again and again."""
+
+    def __init__(self, batch: Batch, site: Site) -> None:
+        self._created = batch.created
+        self._site = site
+        self._last: Outcome | None = None
+        self._text = ""
+
+    def settle(self, copy: Copy, outcome: Outcome) -> Settled:
+        """What to record for a copy of this batch."""
+        each = copy.key
+        if not isinstance(each, Claim):
+            raise TypeError("a copy of another maker")
+        if outcome.kind is not OutcomeKind.delivered:
+            return settle_as(each, outcome, self._created[each.list_id, each.outgoing_id], self._site.now())
+        if outcome is not self._last:
+            self._last, self._text = outcome, str(outcome.reply) if outcome.reply is not None else outcome.detail
+        return Settled(each, DeliveryState.sent, self._text)
 
 
 def settle_as(each: Claim, outcome: Outcome, created: datetime, now: datetime) -> Settled:

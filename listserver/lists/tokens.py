@@ -62,7 +62,7 @@ class PermissionSigner:
         member = _number(member_id)
         mac = self._mac.copy()
         mac.update(member)
-        return base64.b32encode(self._head + member + mac.digest()[:_MAC_BYTES]).decode("ascii").lower().rstrip("=")
+        return _base32(self._head + member + mac.digest()[:_MAC_BYTES])
 
 
 def sign_permission(secret: bytes, kind: str, list_id: int, member_id: int, day: int) -> str:
@@ -97,6 +97,19 @@ def reading_key(secret: bytes, list_id: int, number: int) -> str:
 def is_reading_key(secret: bytes, list_id: int, number: int, key: str) -> bool:
     """Whether a key opens this post; compared in constant time."""
     return hmac.compare_digest(reading_key(secret, list_id, number).encode(), key.strip().lower().encode("utf-8", "replace"))
+
+
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
+
+
+def _base32(data: bytes) -> str:
+    """Base32 in lower case without padding (RFC 4648 §6), two letters at a time: each copy of a post carries two of these."""
+    bits = len(data) * 8
+    letters = -(-bits // 5)
+    number = int.from_bytes(data) << (letters * 5 - bits)
+    text = "".join([_PAIRS[(number >> shift) & 1023] for shift in range(letters * 5 - 10, -1, -10)])
+    return text + _BASE32[number & 31] if letters % 2 else text
 
 
 def _number(value: int) -> bytes:

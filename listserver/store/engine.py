@@ -9,6 +9,8 @@ transactions stand here in plain sight, because the driver's default lost update
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import queue
 import shutil
 import sqlite3
@@ -26,7 +28,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 T = TypeVar("T")
-Unit = tuple[Callable[[Connection], Any], "Future[Any]"]
+Unit = tuple[Callable[[Connection], Any], "Future[Any] | asyncio.Future[Any]"]
+Answer = tuple["Future[Any] | asyncio.Future[Any]", Any, BaseException | None]
 
 _GROUP = 256  # units in one transaction: enough to hide the sync, short enough that nobody waits long
 _SPARE = 16 << 20  # octets that stay free for the log and the second transactions of what was accepted
@@ -117,14 +120,25 @@ class Database:
         if self._pool is not None:
             return self._pool.submit(self._write_alone, work)
         future: Future[T] = Future()
+        self._queue((work, future))
+        return future
+
+    def submit_here(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
+        """As `submit`, for the thread of a running event loop, which is woken once for a whole group of units."""
+        if self._pool is not None:
+            return asyncio.wrap_future(self._pool.submit(self._write_alone, work))
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue((work, future))
+        return future
+
+    def _queue(self, unit: Unit) -> None:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the database is closed")
             if self._writer is None:
                 self._writer = threading.Thread(target=self._write_groups, name="database writer", daemon=True)
                 self._writer.start()
-            self._units.put((work, future))
-        return future
+            self._units.put(unit)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -212,7 +226,7 @@ class Database:
                     self._write_group(connection, group)
 
     def _write_group(self, connection: Connection, group: list[Unit]) -> None:
-        done: list[tuple[Future[Any], Any, BaseException | None]] = []
+        done: list[Answer] = []
         raw: Any = connection.connection.driver_connection
         try:
             if self._ids.qsize() < _IDS // 2:
@@ -233,14 +247,8 @@ class Database:
             raw.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - a failed commit undoes them all, and all of them are told
             self._undo(raw)
-            for _work, future in group:
-                future.set_exception(error)
-            return
-        for future, result, problem in done:
-            if problem is None:
-                future.set_result(result)
-            else:
-                future.set_exception(problem)
+            done = [(future, None, error) for _work, future in group]
+        _tell(done)
 
     @staticmethod
     def _undo(raw: Any) -> None:
@@ -256,6 +264,29 @@ class Database:
         end = connection.execute(statement, {"n": _IDS}).scalar_one()
         for number in range(end - _IDS, end):
             self._ids.put(number)
+
+
+def _tell(done: list[Answer]) -> None:
+    """Hand the results to who waits for them: to each event loop in one go, for waking it costs more than a result."""
+    here: dict[asyncio.AbstractEventLoop, list[Answer]] = {}
+    for answer in done:
+        if isinstance(answer[0], asyncio.Future):
+            here.setdefault(answer[0].get_loop(), []).append(answer)
+        else:
+            _resolve([answer])
+    for loop, answers in here.items():
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_resolve, answers)
+
+
+def _resolve(answers: list[Answer]) -> None:
+    for future, result, problem in answers:
+        if future.cancelled():
+            continue
+        if problem is None:
+            future.set_result(result)
+        else:
+            future.set_exception(problem)
 
 
 def _relax_postgresql(connection: Any, _record: object) -> None:

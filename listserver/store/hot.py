@@ -2,13 +2,15 @@
 
 They are written in SQLAlchemy Core like all others, so that both databases get what they need; only the work that Core
 repeats at each execution (cache keys, parameter objects, result metadata) is left out: it costs several times what
-SQLite needs for the statement. Surprise: rows come back as the driver gives them, so a hot statement never selects a
-moment; moments that go in are written as SQLModel's type writes them.
+SQLite needs for the statement. On SQLite not even its connection stands between, so that errors are the driver's own
+(`sqlite3.Error`) and moments are written and read here, as SQLModel's type does it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,40 +20,122 @@ from sqlalchemy.engine import Connection
 _SLOTS = (4, 16, 64)  # ids looked up at once; a shorter list is filled up with its last one
 
 
+class Rows:
+    """What a hot statement gave: rows with a name for each column, and how many rows it touched."""
+
+    __slots__ = ("_rows", "rowcount")
+
+    def __init__(self, rows: Sequence[Any], rowcount: int) -> None:
+        self._rows = rows
+        self.rowcount = rowcount
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows)
+
+    def all(self) -> Sequence[Any]:
+        """Every row."""
+        return self._rows
+
+    def first(self) -> Any:
+        """The first row, or None."""
+        return self._rows[0] if self._rows else None
+
+    def one(self) -> Any:
+        """The only row. Raises: LookupError when there is none or more than one."""
+        if len(self._rows) != 1:
+            raise LookupError(f"{len(self._rows)} rows where one was expected")
+        return self._rows[0]
+
+    def scalar_one(self) -> Any:
+        """The first column of the only row. Raises: LookupError as `one`."""
+        return self.one()[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    sql: str
+    order: tuple[str, ...] | None
+    """Names in the order of the parameters, where the driver wants them by position."""
+    fixed: dict[str, Any]
+    moments_in: tuple[int, ...]
+    moments_out: tuple[int, ...]
+    row: Any
+
+
 class HotStatement:
     """One statement with named parameters; `run` it once, or `run_many` with a row each."""
 
     def __init__(self, clause: sa.Executable) -> None:
         self._clause = clause
-        self._compiled: dict[str, tuple[str, tuple[str, ...] | None, dict[str, Any]]] = {}
+        self._compiled: dict[str, _Compiled] = {}
 
-    def run(self, connection: Connection, values: Mapping[str, Any]) -> sa.CursorResult[Any]:
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> Rows:
         """Execute with one set of values; every parameter must be named."""
-        sql, order, fixed = self._for(connection)
-        given = {**fixed, **values}
-        return connection.exec_driver_sql(sql, given if order is None else tuple([_moment(given[name]) for name in order]))
+        how = self._compiled.get(connection.dialect.name) or self._compile(connection)
+        given = {**how.fixed, **values} if how.fixed else values
+        if how.order is None:
+            result = connection.exec_driver_sql(how.sql, dict(given))
+            return Rows([how.row._make(_aware(row, how)) for row in result] if result.returns_rows else (), result.rowcount)
+        raw: Any = connection.connection.driver_connection
+        cursor = raw.execute(how.sql, _in_order(how, given))
+        if cursor.description is None:
+            return Rows((), cursor.rowcount)
+        make = how.row._make
+        if how.moments_out:
+            return Rows([make(_aware(row, how)) for row in cursor.fetchall()], cursor.rowcount)
+        return Rows([make(row) for row in cursor.fetchall()], cursor.rowcount)
 
     def run_many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
         """Execute for each row; how many rows of the table that touched."""
-        sql, order, fixed = self._for(connection)
-        given = [{**fixed, **row} for row in rows]
-        parameters: Any = given if order is None else [tuple([_moment(row[name]) for name in order]) for row in given]
-        return connection.exec_driver_sql(sql, parameters).rowcount
+        how = self._compiled.get(connection.dialect.name) or self._compile(connection)
+        if how.order is None:
+            return connection.exec_driver_sql(how.sql, [{**how.fixed, **row} for row in rows]).rowcount
+        raw: Any = connection.connection.driver_connection
+        cursor = raw.executemany(how.sql, [_in_order(how, {**how.fixed, **row} if how.fixed else row) for row in rows])
+        return int(cursor.rowcount)
 
-    def _for(self, connection: Connection) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
-        name = connection.dialect.name
-        found = self._compiled.get(name)
-        if found is None:
-            compiled: Any = self._clause.compile(dialect=connection.dialect)  # type: ignore[attr-defined]
-            order = tuple(compiled.positiontup) if compiled.positional else None
-            fixed = {key: value for key, value in compiled.params.items() if value is not None}
-            found = self._compiled[name] = (str(compiled), order, fixed)
-        return found
+    def _compile(self, connection: Connection) -> _Compiled:
+        compiled: Any = self._clause.compile(dialect=connection.dialect)  # type: ignore[attr-defined]
+        order = tuple(compiled.positiontup) if compiled.positional else None
+        columns = list(getattr(self._clause, "exported_columns", ()))
+        how = self._compiled[connection.dialect.name] = _Compiled(
+            sql=str(compiled),
+            order=order,
+            fixed={key: value for key, value in compiled.params.items() if value is not None},
+            moments_in=tuple(n for n, name in enumerate(order or ()) if _may_be_moment(compiled.binds[name].type)),
+            moments_out=tuple(n for n, column in enumerate(columns) if _is_moment(column.type)),
+            row=namedtuple("Row", [str(column.key) for column in columns], rename=True),
+        )
+        return how
 
 
-def _moment(value: Any) -> Any:
-    """A moment as SQLModel's type keeps it on SQLite: UTC, without the zone."""
-    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f") if isinstance(value, datetime) else value
+def _in_order(how: _Compiled, given: Mapping[str, Any]) -> list[Any]:
+    values = [given[name] for name in how.order or ()]
+    for position in how.moments_in:
+        value = values[position]
+        if isinstance(value, datetime):
+            values[position] = value.astimezone(UTC).isoformat(" ", "microseconds")[:26]
+    return values
+
+
+def _aware(row: Sequence[Any], how: _Compiled) -> Sequence[Any]:
+    if not how.moments_out:
+        return row
+    values = list(row)
+    for position in how.moments_out:
+        value = datetime.fromisoformat(values[position]) if isinstance(values[position], str) else values[position]
+        if value is not None:
+            values[position] = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    return values
+
+
+def _is_moment(kind: sa.types.TypeEngine[Any]) -> bool:
+    inner = kind.impl_instance if isinstance(kind, sa.types.TypeDecorator) else kind
+    return isinstance(inner, sa.types.DateTime)
+
+
+def _may_be_moment(kind: sa.types.TypeEngine[Any]) -> bool:
+    return isinstance(kind, sa.types.NullType) or _is_moment(kind)
 
 
 def insert(table: sa.Table) -> HotStatement:
@@ -69,7 +153,7 @@ class HotLookup:
             slots: HotStatement(clause_for([sa.bindparam(f"id_{n}", type_=sa.String) for n in range(slots)])) for slots in _SLOTS
         }
 
-    def run(self, connection: Connection, ids: Iterable[str], values: Mapping[str, Any]) -> list[sa.Row[Any]]:
+    def run(self, connection: Connection, ids: Iterable[str], values: Mapping[str, Any]) -> list[Any]:
         """Rows for these ids; at most 64 of them."""
         wanted = list(dict.fromkeys(ids))[: _SLOTS[-1]]
         if not wanted:

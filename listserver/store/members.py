@@ -42,8 +42,8 @@ _FIND = sa.select(table_of(MemberRow)).where(
 )
 
 
-def find_author(connection: Connection, list_id: int, address_key: str) -> Row[Any] | None:
-    """As `find`, but only what judging a post needs."""
+def find_author(connection: Connection, list_id: int, address_key: str) -> Any:
+    """As `find`, but only what judging a post needs; None when there is none."""
     return _FIND_AUTHOR.run(connection, {"list_id": list_id, "key": address_key}).first()
 
 

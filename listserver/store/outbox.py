@@ -8,9 +8,8 @@ frozen and wakes up fails its last update.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
@@ -18,7 +17,7 @@ from sqlmodel import col
 
 from listserver.store.clean import clean_text
 from listserver.store.hot import HotStatement, insert
-from listserver.store.tables import Delivery, DeliveryState, MemberRow, Outgoing, OutgoingKind, Post, table_of
+from listserver.store.tables import Delivery, DeliveryState, MemberRow, Original, Outgoing, OutgoingKind, Post, table_of
 
 _TURN = 1000  # microseconds between the turns of two recipients of one mail
 _D: Any = table_of(Delivery)
@@ -26,8 +25,7 @@ _M: Any = table_of(MemberRow)
 _P: Any = table_of(Post)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """One delivery row that this worker may send until its lease ends."""
 
     list_id: int
@@ -38,8 +36,7 @@ class Claim:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """How one claimed delivery ended."""
 
     claim: Claim
@@ -184,7 +181,7 @@ def claim(connection: Connection, now: datetime, limit: int, lease: timedelta) -
     end = moment + int(lease.total_seconds() * 1_000_000)
     rows = list(_CLAIM_DUE.run(connection, {"now": moment, "until": end, "n": max(1, limit // 4)}))
     rows += _CLAIM_QUEUED.run(connection, {"until": end, "n": limit - len(rows)}).all()
-    return [Claim(*tuple(row)) for row in rows]
+    return [Claim._make(row) for row in rows]
 
 
 def _claim_statement(condition: sa.ColumnElement[bool]) -> sa.Update:
@@ -269,12 +266,22 @@ def drop_member(connection: Connection, list_id: int, member_id: int, since: dat
     ).rowcount
 
 
-def outgoing(connection: Connection, list_id: int, outgoing_id: int) -> Row[Any]:
-    """An outgoing mail's row."""
-    return connection.execute(_OUTGOING, {"l": list_id, "o": outgoing_id}).one()
+def whole(connection: Connection, list_id: int, outgoing_id: int) -> Any:
+    """All that copies are built from: the mail's row, its original bytes, and of its post Message-ID and reply token."""
+    return _WHOLE.run(connection, {"l": list_id, "o": outgoing_id}).one()
 
 
-_OUTGOING = sa.select(table_of(Outgoing)).where(col(Outgoing.list_id) == sa.bindparam("l"), col(Outgoing.id) == sa.bindparam("o"))
+_O: Any = table_of(Outgoing)
+_ORIGINAL: Any = table_of(Original)
+_WHOLE = HotStatement(
+    sa.select(
+        _O.c.kind, _O.c.created_at, _O.c.null_sender, _O.c.rewrite_author, _O.c.post_number,
+        _ORIGINAL.c.raw, _P.c.message_id, _P.c.token,
+    )
+    .join_from(_O, _ORIGINAL, sa.and_(_ORIGINAL.c.list_id == _O.c.list_id, _ORIGINAL.c.id == _O.c.original_id))
+    .outerjoin(_P, sa.and_(_P.c.list_id == _O.c.list_id, _P.c.number == _O.c.post_number))
+    .where(_O.c.list_id == sa.bindparam("l"), _O.c.id == sa.bindparam("o"))
+)  # fmt: skip
 
 
 def counts(connection: Connection) -> dict[str, int]:
