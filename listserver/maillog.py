@@ -85,6 +85,11 @@ def unsubscribed(*, list_id: int, member: int) -> None:
     _LOG.info("unsubscribed", list=list_id, member=member)
 
 
+def digest_failed(*, list_id: int, member: int) -> None:
+    """A digest could not be made; it is tried again."""
+    _LOG.error("digest_failed", list=list_id, member=member, exc_info=True)
+
+
 def digest_sent(*, list_id: int, member: int, posts: int) -> None:
     """A digest went to the outbox."""
     _LOG.info("digest_sent", list=list_id, member=member, posts=posts)

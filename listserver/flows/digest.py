@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from listserver import maillog
 from listserver.errors import NotFound
@@ -30,6 +31,7 @@ from listserver.store import digests, incoming, lists, members, outbox, posts
 from listserver.store.tables import OutgoingKind
 
 _BATCH = 200
+_AGAIN_AFTER = timedelta(minutes=15)
 
 
 @dataclass
@@ -43,7 +45,11 @@ class Sent:
 
 
 def send_due(site: Site, alist: MailingList | None = None, at: datetime | None = None) -> Sent:
-    """Queue every digest that is due at `at` (now, if not given), of one list or of all."""
+    """Queue every digest that is due at `at` (now, if not given), of one list or of all.
+
+    A digest that cannot be made is tried again in a quarter of an hour, and keeps no other reader waiting (P7).
+    """
+    site.directory.refresh()  # a list that another process just made must not look as if it were gone
     moment, done = at or site.now(), Sent()
     while True:
         with site.database.read() as connection:
@@ -55,7 +61,15 @@ def send_due(site: Site, alist: MailingList | None = None, at: datetime | None =
             if found is None:
                 site.database.write(lambda c, r=row: members.schedule_digests(c, r.list_id, {r.id: None}))  # type: ignore[misc]
                 continue
-            count = site.database.write(lambda c, f=found, r=row: _send_one(c, site, f, r.id, moment))  # type: ignore[misc]
+            try:
+                count = site.database.write(lambda c, f=found, r=row: _send_one(c, site, f, r.id, moment))  # type: ignore[misc]
+            except (OSError, SQLAlchemyError):
+                raise  # the database, not this digest
+            except Exception:  # noqa: BLE001 - whatever is wrong with one digest, the others go out
+                maillog.digest_failed(list_id=row.list_id, member=row.id)
+                later = {row.id: moment + _AGAIN_AFTER}
+                site.database.write(lambda c, r=row, when=later: members.schedule_digests(c, r.list_id, dict(when)))  # type: ignore[misc]
+                continue
             if count is not None:
                 done.due += 1
                 done.queued += count > 0
