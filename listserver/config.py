@@ -102,6 +102,22 @@ class Settings(BaseSettings):
             raise ValueError("expected a host name such as lists.example.org")
         return value
 
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, value: SecretStr) -> SecretStr:
+        address = value.get_secret_value()
+        if address and not address.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("expected postgresql+psycopg://user:password@host/name or sqlite:///PATH")
+        return value
+
+    @field_validator("admin")
+    @classmethod
+    def _check_admin(cls, value: str) -> str:
+        local, sign, domain = value.strip().rpartition("@")
+        if value.strip() and (not sign or not local or not domain or any(c.isspace() for c in value.strip())):
+            raise ValueError("expected an address such as postmaster@example.org")
+        return value.strip()
+
     @field_validator("web_url")
     @classmethod
     def _check_web_url(cls, value: str) -> str:

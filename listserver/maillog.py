@@ -7,11 +7,23 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
 _LOG = structlog.get_logger("listserver")
+
+
+class _StandardError:
+    """Standard error as it is when something is written, not as it was when the log was set up."""
+
+    def write(self, text: str) -> int:
+        """Write to what it is now."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Flush what it is now."""
+        sys.stderr.flush()
 
 
 def configure(log_format: str, level: str) -> None:
@@ -27,10 +39,10 @@ def configure(log_format: str, level: str) -> None:
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, *shared, *closing],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(cast("TextIO", _StandardError()))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *closing]

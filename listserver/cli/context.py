@@ -16,6 +16,7 @@ from listserver.flows.site import Site
 from listserver.lists.model import MailingList
 from listserver.store import lists
 
+LARGEST_ID = 2**63 - 1  # what both databases keep
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 

@@ -23,6 +23,8 @@ def _moment(text: str) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise ConfigError(f"--at {text}: write it like 2026-03-03T07:00+00:00") from error
+    if not 1980 <= moment.year <= 2999:
+        raise ConfigError(f"--at {text}: give a moment of this age")
     if moment.tzinfo is None:
         raise ConfigError(f"--at {text}: add the offset, for example {text}+00:00")
     return moment

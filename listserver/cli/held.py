@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from listserver.cli.context import JsonOption, context_of, print_json, print_table, say
+from listserver.cli.context import LARGEST_ID, JsonOption, context_of, print_json, print_table, say
 from listserver.flows import moderate
 from listserver.flows.site import Site
 
 app = typer.Typer(help="Posts that wait for a person.", no_args_is_help=True)
 
-HeldIds = Annotated[list[int], typer.Argument(metavar="ID…")]
+HeldIds = Annotated[list[int], typer.Argument(min=1, max=LARGEST_ID, metavar="ID…")]
 Reason = Annotated[str, typer.Option(help="What the writer is told.")]
 
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from typer.exceptions import TyperException
 
-from listserver import server
+from listserver import maillog, server
 from listserver.cli import database, demo, digests, doctor, held, lists, members, outbox, service, threads
 from listserver.cli.context import Context, JsonOption, context_of, print_json, print_table
 from listserver.errors import ListserverError, TryAgainLater
@@ -69,31 +69,38 @@ def root(context: typer.Context, version: Annotated[bool, typer.Option("--versio
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     context = Context(open_site=server.open_site)
+    maillog.configure("text", "warning")  # to standard error: what a command says on standard output is its answer
     try:
         result = app(
             args=list(arguments) if arguments is not None else None, standalone_mode=False, obj=context, prog_name="listserver"
         )
         return result if isinstance(result, int) else 0
     except TyperException as error:
-        return _complain(error.format_message(), getattr(error, "exit_code", 2))
+        return _complain(error.format_message() or "give one of its commands; --help shows them", getattr(error, "exit_code", 2))
     except TryAgainLater as error:
         return _complain(str(error), 75)
     except (ListserverError, OptionError) as error:
         return _complain(str(error), 2)
-    except OperationalError as error:
-        busy = "locked" in str(error.orig)
-        return _complain(
-            "the database is busy: try again in a moment" if busy else f"the database failed: {error.orig}", 75 if busy else 1
-        )
+    except DBAPIError as error:
+        return _complain(*_of_database(error))
     except (KeyboardInterrupt, BrokenPipeError, typer.Abort):
         return 130
     except Exception as error:  # noqa: BLE001 - the one catch-all of this door: a sentence, never a traceback
-        import structlog
-
-        structlog.get_logger("listserver").debug("command failed", exc_info=True)
         return _complain(f"listserver failed: {type(error).__name__}: {error}", 1)
     finally:
         context.close()
+
+
+def _of_database(error: DBAPIError) -> tuple[str, int]:
+    """What to say of a database that does not answer, is busy, or is none; and whether to try again."""
+    words = str(error.orig)
+    if "locked" in words:
+        return "the database is busy: try again in a moment", 75
+    if "connection" in words and ("refused" in words or "failed" in words or "closed" in words):
+        return f"the database does not answer: {words}", 75
+    if "no such table" in words or "does not exist" in words:
+        return "the database's tables are not up to date: run `listserver database upgrade` once", 2
+    return f"the database failed: {words}", 1
 
 
 def _complain(text: str, status: int) -> int:

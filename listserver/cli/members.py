@@ -120,6 +120,9 @@ def remove(
     """Take members off a list. Example: listserver member remove toolshare gwen@example.net"""
     shared = context_of(context)
     found = shared.get_list(alist)
+    with shared.site.database.read() as connection:  # all of them or none
+        for each in address:
+            members.get(connection, found.id, membership.address_key(each))
     for each in address:
         membership.remove_member(shared.site, found, each)
     say(f"Removed {len(address)}.")

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from listserver.cli.context import JsonOption, context_of, print_json, print_table, say
+from listserver.cli.context import LARGEST_ID, JsonOption, context_of, print_json, print_table, say
 from listserver.errors import NotFound
 from listserver.store import outbox
 from listserver.store.tables import DeliveryState
 
 app = typer.Typer(help="What waits to leave, and what became of it.", no_args_is_help=True)
 
-Ids = Annotated[list[int], typer.Argument(metavar="ID…")]
+Ids = Annotated[list[int], typer.Argument(min=1, max=LARGEST_ID, metavar="ID…")]
 
 
 @app.command("ls")
@@ -35,7 +35,11 @@ def ls(context: typer.Context, as_json: JsonOption = False) -> None:
 
 
 @app.command("show")
-def show(context: typer.Context, number: Annotated[int, typer.Argument(metavar="ID")], as_json: JsonOption = False) -> None:
+def show(
+    context: typer.Context,
+    number: Annotated[int, typer.Argument(min=1, max=LARGEST_ID, metavar="ID")],
+    as_json: JsonOption = False,
+) -> None:
     """Show every recipient of one outgoing mail. Example: listserver queue show 1042"""
     with context_of(context).site.database.read() as connection:
         rows = outbox.deliveries(connection, number)
