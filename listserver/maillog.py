@@ -51,6 +51,7 @@ def configure(log_format: str, level: str) -> None:
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in ("mail.log", "alembic"):  # aiosmtpd and Alembic talk about themselves
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # what its detectors stumble over is caught, and no news
 
 
 def listening(*, addresses: object, relay: str) -> None:

@@ -1,22 +1,40 @@
-"""Delivery reports in their standard form (RFC 3464 in multipart/report, RFC 6522; internationalised, RFC 6533)."""
+"""Delivery reports in their standard form (RFC 3464 in multipart/report, RFC 6522; internationalised, RFC 6533).
+
+Read forgivingly: reports come in multipart/mixed, encoded, without the blank line between their groups, with a blank
+line too many. The report is about what it says; which member it is about, says the return-path that it came to.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from listserver.mail.bodytext import MAX_TEXT
 from listserver.mail.headers import Header, decode_text, read_header, unfold
 from listserver.mail.message_id import read_message_id
-from listserver.mail.mime import Part, decode_transfer, read_parameters, read_parts
+from listserver.mail.mime import Part, decode_transfer, read_parts
 
 MAX_RECIPIENTS = 200
-_LONGEST = 400
-_STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
-_BLANK_LINE = re.compile(rb"\n[ \t]*\r?\n")
+MAX_REPORT = 200_000  # octets of a report that are read
+_LONGEST = 1_000  # characters of a diagnostic
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\d)")
+_COMMENT = re.compile(r"\(([^()]+)\)")
+_BLANK_LINE = re.compile(rb"\n(?:[ \t]*\r?\n)+")
+_FINAL_RECIPIENT = re.compile(rb"(?:^|\n)(?=final-recipient[ \t]*:)", re.I)
 _STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status")
-_RETURNED_PARTS = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "message/rfc822-headers")
+RETURNED_PARTS = frozenset(
+    ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "message/rfc822-headers", "text/rfc822")
+)
 _UTF8_ESCAPE = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
+_ACTIONS = {
+    "failure": "failed",
+    "error": "failed",
+    "expired": "failed",
+    "undeliverable": "failed",
+    "fail": "failed",
+    "delay": "delayed",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,51 +81,90 @@ class Report:
         return self.worst.diagnostic
 
 
-def read_report(raw: bytes, header: Header) -> Report | None:
-    """Read a delivery report, or None when the mail is not one in standard form. Never raises. Limits: 200 recipients."""
-    kind, parameters = read_parameters(header.first("content-type"))
-    if kind != "multipart/report" or parameters.get("report-type", "delivery-status").lower() not in (
-        "delivery-status",
-        "global-delivery-status",
-    ):
-        return None
+def read_report(raw: bytes, header: Header, parts: Sequence[Part] | None = None) -> Report | None:
+    """Read a delivery report, or None when there is none in standard form. Never raises.
+
+    Limits: 200 recipients, 200 KB of report, and those of `mime.read_parts`, which is asked unless `parts` are given.
+    """
     found: list[RecipientReport] = []
-    returned: str | None = None
-    for part in read_parts(raw, header)[0]:
+    for part in read_parts(raw, header)[0] if parts is None else parts:
         if part.kind in _STATUS_PARTS and not found:
-            found = _read_recipients(_content(raw, part))
-        elif part.kind in _RETURNED_PARTS and returned is None:
-            returned = read_message_id(read_header(_content(raw, part).lstrip(b"\r\n")).first("message-id"))
-    return Report(recipients=tuple(found), message_id=returned) if found else None
+            found = read_recipients(_content(raw, part))
+    if not found:
+        return None
+    return Report(recipients=tuple(found), message_id=returned_message_id(raw, header, parts))
+
+
+def returned_message_id(raw: bytes, header: Header, parts: Sequence[Part] | None = None) -> str | None:
+    """The Message-ID of the mail that came back with a report, where it did."""
+    for part in read_parts(raw, header)[0] if parts is None else parts:
+        if part.kind in RETURNED_PARTS:
+            return read_message_id(read_header(_content(raw, part).lstrip(b"\r\n")).first("message-id"))
+    return None
 
 
 def _content(raw: bytes, part: Part) -> bytes:
-    return decode_transfer(raw[part.start : min(part.end, part.start + MAX_TEXT)], part.encoding).data
+    return decode_transfer(raw[part.start : min(part.end, part.start + MAX_REPORT)], part.encoding).data
 
 
-def _read_recipients(content: bytes) -> list[RecipientReport]:
+def read_recipients(content: bytes) -> list[RecipientReport]:
     """The groups of fields, one for each recipient, after the one for the message (RFC 3464 §2.1)."""
     found: list[RecipientReport] = []
-    for group in _BLANK_LINE.split(content, 2 * MAX_RECIPIENTS):
-        fields = read_header(group.strip() + b"\r\n")
-        recipient = _after_type(fields, "final-recipient")
+    for piece in _split_groups(content):
+        fields = read_header(piece.strip() + b"\r\n")
+        final = _after_type(fields, "final-recipient")
         original = _after_type(fields, "original-recipient")
-        if not recipient and not original:
-            continue
-        status = _STATUS.search(unfold(fields.first("status") or b"", 200))
-        action = decode_text(fields.first("action") or b"", 100).lower().split()
-        found.append(
-            RecipientReport(
-                recipient=recipient or original,
-                original_recipient=original,
-                action=action[0] if action else "",
-                status=status[1] if status else "",
-                diagnostic=_after_type(fields, "diagnostic-code"),
-            )
+        read = RecipientReport(
+            recipient=final or original,
+            original_recipient=original,
+            action=_read_action(fields),
+            status=_read_status(fields),
+            diagnostic=_after_type(fields, "diagnostic-code") or _comment(fields),
         )
+        previous = found[-1] if found else None
+        if previous is not None and not (previous.action and previous.status) and (not final or not previous.action):
+            found[-1] = _join(previous, read)  # split by a blank line too many, or Original- and Final-Recipient of one
+        elif read.recipient:
+            found.append(read)
         if len(found) == MAX_RECIPIENTS:
             break
-    return found
+    return [each for each in found if each.action or each.status or each.diagnostic]
+
+
+def _split_groups(content: bytes) -> list[bytes]:
+    """The groups between blank lines; one that holds several final recipients is several (some programs forget the line)."""
+    groups: list[bytes] = []
+    for group in _BLANK_LINE.split(content.strip(), 3 * MAX_RECIPIENTS)[: 3 * MAX_RECIPIENTS]:
+        starts = [match.start() for match in _FINAL_RECIPIENT.finditer(group)]
+        cuts = [0, *starts[1:], len(group)] if len(starts) > 1 else [0, len(group)]
+        groups += [group[start:end] for start, end in pairwise(cuts)]
+    return groups
+
+
+def _join(one: RecipientReport, other: RecipientReport) -> RecipientReport:
+    return RecipientReport(
+        recipient=other.recipient or one.recipient,
+        original_recipient=one.original_recipient or other.original_recipient,
+        action=one.action or other.action,
+        status=one.status or other.status,
+        diagnostic=one.diagnostic or other.diagnostic,
+    )
+
+
+def _read_action(fields: Header) -> str:
+    words = decode_text(fields.first("action") or b"", 100).lower().replace("(", " ").split()
+    return _ACTIONS.get(words[0], words[0]) if words else ""
+
+
+def _read_status(fields: Header) -> str:
+    match = _STATUS.search(unfold(fields.first("status") or b"", 200))
+    return match[1] if match else ""
+
+
+def _comment(fields: Header) -> str:
+    """What stands in brackets behind the status: `5.0.0 (recipient reached disk quota)`."""
+    match = _COMMENT.search(unfold(fields.first("status") or b"", 400))
+    return match[1].strip() if match else ""
 
 
 def _after_type(fields: Header, name: str) -> str:
@@ -118,7 +175,7 @@ def _after_type(fields: Header, name: str) -> str:
     if kind.strip().lower() == "utf-8":
         value = _UTF8_ESCAPE.sub(lambda match: _character(match[1]), value)
     value = " ".join(value.split())[:_LONGEST]
-    return value.removeprefix("<").removesuffix(">") if name.endswith("recipient") else value
+    return value.strip("<> ") if name.endswith("recipient") else value
 
 
 def _character(digits: str) -> str:
