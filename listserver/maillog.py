@@ -88,6 +88,16 @@ def deferred(*, list_id: int, outgoing: int, reply: str) -> None:
     _LOG.info("deferred", list=list_id, outgoing=outgoing, reply=reply)
 
 
+def bounced(*, list_id: int, member: int, weight: str, status: str) -> None:
+    """A mail to a member came back."""
+    _LOG.info("bounced", list=list_id, member=member, weight=weight, status=status)
+
+
+def suspended(*, list_id: int, member: int) -> None:
+    """Mail to a member stopped, because it comes back."""
+    _LOG.info("suspended", list=list_id, member=member)
+
+
 def subscribed(*, list_id: int, member: int) -> None:
     """A membership began."""
     _LOG.info("subscribed", list=list_id, member=member)

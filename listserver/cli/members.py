@@ -11,7 +11,7 @@ import typer
 from listserver.cli.context import JsonOption, context_of, print_json, print_table, say
 from listserver.cli.lists import read_pairs, warn_of_no_effect
 from listserver.errors import ConfigError
-from listserver.flows import membership
+from listserver.flows import membership, reach, returned
 from listserver.store import members
 
 app = typer.Typer(help="Add, show, change and remove members.", no_args_is_help=True)
@@ -88,13 +88,18 @@ def show(
     context: typer.Context, alist: Annotated[str, typer.Argument(metavar="LIST")], address: str, as_json: JsonOption = False
 ) -> None:
     """Show one member. Example: listserver member show toolshare gwen@example.net"""
-    found = context_of(context).get_list(alist)
-    with context_of(context).site.database.read() as connection:
-        described = describe(members.get(connection, found.id, membership.address_key(address)))
+    shared = context_of(context)
+    found = shared.get_list(alist)
+    with shared.site.database.read() as connection:
+        row = members.get(connection, found.id, membership.address_key(address))
+        bounces = reach.describe(connection, found, row.id, shared.site.now())
+        described = {**describe(row), "bounces": bounces}
     if as_json:
         print_json(described)
     else:
-        print_table(["option", "value"], list(described.items()))
+        print_table(
+            ["option", "value"], [*describe(row).items(), *((f"bounces: {key}", value) for key, value in (bounces or {}).items())]
+        )
 
 
 @app.command("set")
@@ -104,10 +109,19 @@ def change(
     address: str,
     pairs: Annotated[list[str], typer.Argument(metavar="KEY=VALUE…")],
 ) -> None:
-    """Change options of a member. Example: listserver member set toolshare gwen@example.net delivery=digest"""
+    """Change options of a member; `bounces=clear` forgets what came back and sends again.
+
+    Example: listserver member set toolshare gwen@example.net delivery=digest
+    """
     shared, values = context_of(context), read_pairs(pairs)
-    membership.set_member_options(shared.site, shared.get_list(alist), address, values)
-    warn_of_no_effect(values)
+    found, options = shared.get_list(alist), {key: value for key, value in values.items() if key != "bounces"}
+    if values.get("bounces", "clear") != "clear":
+        raise ConfigError("bounces: expected clear")
+    if options:
+        membership.set_member_options(shared.site, found, address, options)
+        warn_of_no_effect(options)
+    if "bounces" in values:
+        returned.clear(shared.site, found, address)
     say(f"Changed {', '.join(values)} of {address}.")
 
 

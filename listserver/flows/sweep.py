@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
-from listserver.flows import schedule, waiting
+from listserver.flows import reach, schedule, waiting
 from listserver.flows.site import Site
 from listserver.store import incoming, members, pending
 from listserver.store.tables import IncomingState
@@ -16,7 +16,7 @@ NOTES_FOR = timedelta(days=40)
 
 
 def sweep(site: Site) -> int:
-    """Let what has expired end, and tell moderators what waits; how many held posts ended."""
+    """Let what has expired end, tell moderators what waits, see to mail that comes back; how many held posts ended."""
     now = site.now()
 
     def work(connection: Connection) -> int:
@@ -29,6 +29,7 @@ def sweep(site: Site) -> int:
 
     ended = site.database.write(work)
     waiting.remind(site)
+    reach.look(site)
     return ended
 
 

@@ -266,6 +266,19 @@ def drop_member(connection: Connection, list_id: int, member_id: int, since: dat
     ).rowcount
 
 
+def sent_since(connection: Connection, list_id: int, member_id: int, since: datetime) -> bool:
+    """Whether the relay took any mail for a member that was made since a time."""
+    recent = sa.select(col(Outgoing.id)).where(col(Outgoing.list_id) == list_id, col(Outgoing.created_at) > since)
+    return (
+        connection.execute(
+            sa.select(_D.c.member_id)
+            .where(_D.c.list_id == list_id, _D.c.outgoing_id.in_(recent), _D.c.member_id == member_id, _D.c.state == "sent")
+            .limit(1)
+        ).first()
+        is not None
+    )
+
+
 def whole(connection: Connection, list_id: int, outgoing_id: int) -> Any:
     """All that copies are built from: the mail's row, its original bytes, and of its post Message-ID and reply token."""
     return _WHOLE.run(connection, {"l": list_id, "o": outgoing_id}).one()

@@ -405,19 +405,65 @@ class Answered(SQLModel, table=True):
 
 
 class Report(SQLModel, table=True):
-    """A delivery report that came to one of our return-paths."""
+    """What came back for a delivery: a mail to one of our return-paths, or the relay's refusal (then `incoming_id` is empty).
+
+    `tell`: the people who run the list are still to be told of it by name.
+    """
 
     __tablename__ = "report"
-    __table_args__ = (sa.Index("ix_report_member_id", "list_id", "member_id", "at"),)
+    __table_args__ = (
+        sa.Index("ix_report_member_id", "list_id", "member_id", "at"),
+        sa.Index("ix_report_tell", "list_id", "id", sqlite_where=sa.text("tell"), postgresql_where=sa.text("tell")),
+    )
     list_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
     id: int = Field(primary_key=True, sa_type=sa.BigInteger)
-    incoming_id: int = Field(sa_type=sa.BigInteger)
+    incoming_id: int | None = Field(default=None, sa_type=sa.BigInteger)
     member_id: int | None = None
     at: datetime
     action: str = ""
     status: str = ""
     recipient: str = ""
     detail: str = ""
+    weight: str = ""
+    reason: str = ""
+    tell: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
+
+
+class Bounce(SQLModel, table=True):
+    """A member whose mail comes back: since when, why, and when the clock has to look again."""
+
+    __tablename__ = "bounce"
+    __table_args__ = (
+        sa.Index(
+            "ix_bounce_next_at",
+            "next_at",
+            sqlite_where=sa.text("next_at IS NOT NULL"),
+            postgresql_where=sa.text("next_at IS NOT NULL"),
+        ),
+    )
+    list_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    member_id: int = Field(primary_key=True)
+    since: datetime
+    last_at: datetime
+    weight: str
+    reason: str
+    detail: str = ""
+    refused: bool = False
+    probe_at: datetime | None = None
+    paused_at: datetime | None = None
+    tries: int = 0
+    next_at: datetime | None = None
+
+
+class BounceDay(SQLModel, table=True):
+    """What came back for a member on one day: how many mails, and the one score that they make together."""
+
+    __tablename__ = "bounce_day"
+    list_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    member_id: int = Field(primary_key=True)
+    day: str = Field(primary_key=True, max_length=10)
+    returned: int
+    points: float
 
 
 def table_of(model: type[SQLModel]) -> sa.Table:
