@@ -23,6 +23,7 @@ from listserver.mail.automatic import Signs, read_signs
 from listserver.mail.envelope import Envelope, Peer
 from listserver.mail.headers import Header
 from listserver.mail.parse import ParsedMessage, parse_message
+from listserver.mail.quoting import SpanKind, split_body
 from listserver.mail.reply import Reply
 from listserver.store import incoming
 from listserver.store.incoming import NewMail
@@ -62,6 +63,12 @@ class Prepared:
                 digest.update(name.encode() + b":" + b" ".join(body.split()) + b"\n")
         digest.update(self.raw[self.header.size :])
         return digest.digest()
+
+    @cached_property
+    def own_words(self) -> str:
+        """What the writer wrote: without what is quoted, without signature, device line and footer."""
+        found = split_body(self.raw, self.header)
+        return "".join(found.text[span.start : span.end] for span in found.spans if span.kind is SpanKind.own).strip()
 
 
 def find_arrival(site: Site, recipient: str) -> Arrival | None:

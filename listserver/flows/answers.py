@@ -11,7 +11,6 @@ from sqlalchemy.engine import Connection
 from listserver.flows.accept import Prepared
 from listserver.flows.site import Site
 from listserver.lists.addressing import DestinationKind
-from listserver.lists.commands import new_text
 from listserver.lists.model import MailingList
 from listserver.mail.bodytext import read_body
 from listserver.mail.subject import base_subject, is_reply_subject
@@ -60,7 +59,7 @@ def _in_digest(connection: Connection, alist: MailingList, token: str, prepared:
     if issue is None:
         return Answered(unclear=True)
     entries = digests.entries(connection, alist.id, issue.member_id, issue.day)
-    for text in (new_text(read_body(prepared.raw, prepared.header).text), prepared.parsed.subject):
+    for text in (prepared.own_words, prepared.parsed.subject):
         match = _NUMBER.match(text)
         number = entries.get(int(match[1] or match[2])) if match else None
         if number is not None:

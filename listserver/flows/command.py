@@ -1,4 +1,4 @@
-"""Joining and leaving by mail, and the few words that the role addresses understand so far.
+"""Joining and leaving by mail; other words at the role addresses are read by `flows.instruct`.
 
 `-leave@` ignores its content entirely, `-join@` all but the words *digest* and *each*; an answer to a question of ours
 is `flows.confirm`'s, whichever of our addresses it came to.
@@ -11,18 +11,18 @@ from collections.abc import Callable
 from sqlalchemy.engine import Connection
 
 from listserver import maillog
-from listserver.flows import confirm, membership, notices, owner
+from listserver.flows import confirm, instruct, membership, notices
 from listserver.flows.accept import Prepared, find_arrival, signs_of
 from listserver.flows.site import Site
 from listserver.flows.talk import Talk, state_of
 from listserver.lists.addressing import DestinationKind
-from listserver.lists.commands import Word, new_text, read_word
-from listserver.lists.model import MemberState
+from listserver.lists.model import MailingList, MemberState
 from listserver.lists.moderation import is_listed
 from listserver.lists.subscription import Event, Letters, advance
 from listserver.lists.tokens import hash_question, read_permission
-from listserver.mail.address import Address, parse_address
-from listserver.mail.bodytext import read_body
+from listserver.lists.wordreading import Context, Reading
+from listserver.mail.address import Address, Mailbox, parse_address
+from listserver.mail.subject import base_subject, is_reply_subject
 from listserver.store import incoming, members, pending
 from listserver.store.incoming import NewMail
 from listserver.store.tables import IncomingState
@@ -36,7 +36,6 @@ _ANSWERS = (
     DestinationKind.reply_token,
 )
 _DELIVERIES = ("digest", "each", "none")
-LONG_TEXT = 12  # words: from so many on a text was meant for a person
 Work = Callable[[Connection], None]
 
 
@@ -55,6 +54,7 @@ def plan(site: Site, mail: NewMail, prepared: Prepared) -> Work:
     author = prepared.parsed.author
     if author is None:
         return _finish(mail, IncomingState.ignored, "not exactly one readable author")
+    text = prepared.own_words
     talk = Talk(
         site=site,
         mail=mail,
@@ -62,7 +62,8 @@ def plan(site: Site, mail: NewMail, prepared: Prepared) -> Work:
         alist=alist,
         author=author,
         may_answer=not signs.is_automatic and not of_list and bool(mail.reverse_path),
-        text=new_text(read_body(prepared.raw, prepared.header).text),
+        text=text,
+        reading=_read(site, alist, author, prepared, text),
         argument=(arrival.destination.argument or "") if (arrival := find_arrival(site, mail.recipient)) else "",
     )
     answered = confirm.named_token(mail, prepared, kind)
@@ -70,7 +71,7 @@ def plan(site: Site, mail: NewMail, prepared: Prepared) -> Work:
         case DestinationKind.leave:
             return lambda connection: leave(connection, talk)
         case _ if kind in _ANSWERS:
-            return lambda connection: confirm.answer(connection, talk, answered)
+            return lambda connection: confirm.answer(connection, talk, answered, otherwise=request)
         case _:
             return lambda connection: _ask_first(connection, talk, answered, join if kind is DestinationKind.join else request)
 
@@ -86,6 +87,21 @@ def answers_a_question(site: Site, mail: NewMail, prepared: Prepared) -> bool:
         return pending.find(connection, mail.list_id, hash_question(token)) is not None
 
 
+def _read(site: Site, alist: MailingList, author: Mailbox, prepared: Prepared, text: str) -> Reading:
+    """What the words of a mail ask for, read in the writer's language."""
+    with site.database.read() as connection:
+        member = members.find(connection, alist.id, author.address.key)
+    subject = prepared.parsed.subject
+    around = Context(
+        today=site.now().date(),
+        language=(member.language if member is not None else "") or alist.options.language,
+        names=(author.name, author.address.local),
+        lists=(alist.address, alist.local, alist.name, alist.short_name),
+    )
+    is_reply = is_reply_subject(subject) or bool(prepared.parsed.ids.in_reply_to)
+    return site.reader.read_mail(base_subject(subject), text, around, is_reply=is_reply)
+
+
 def _finish(mail: NewMail, state: IncomingState, detail: str) -> Work:
     def work(connection: Connection) -> None:
         incoming.finish(connection, mail.list_id, mail.id, state, detail)
@@ -96,7 +112,7 @@ def _finish(mail: NewMail, state: IncomingState, detail: str) -> Work:
 def _ask_first(connection: Connection, talk: Talk, token: str, otherwise: Callable[[Connection, Talk], None]) -> None:
     """Some programs answer From and ignore Reply-To: a mail that answers a question of ours is an answer wherever it comes."""
     if token and confirm.is_question(connection, talk, token):
-        confirm.answer(connection, talk, token)
+        confirm.answer(connection, talk, token, otherwise=request)
     else:
         otherwise(connection, talk)
 
@@ -147,8 +163,8 @@ def join(connection: Connection, talk: Talk) -> None:
     member = talk.member(connection)
     transition = advance(state_of(member), Event.join_asked, policy=options.subscribe)
     if transition.letter is Letters.confirm_join:
-        word = read_word(talk.text)
-        wanted = word.value if word in (Word.digest, Word.each) else talk.argument if talk.argument in _DELIVERIES else ""
+        words = {command.meaning.value for command in talk.reading.commands} & {"digest", "each"}
+        wanted = words.pop() if words else talk.argument if talk.argument in _DELIVERIES else ""
         talk.ask(connection, "join", {"delivery": wanted} if wanted else {})
     else:
         talk.tell(connection, transition.letter, member=member)
@@ -188,21 +204,5 @@ def leave(connection: Connection, talk: Talk) -> None:
 
 
 def request(connection: Connection, talk: Talk) -> None:
-    """`-request` and `-help`: the few words known so far; a longer text is meant for a person."""
-    word = read_word(talk.text) if talk.text else read_word(talk.prepared.parsed.subject)
-    member = talk.member(connection)
-    if word is Word.join:
-        join(connection, talk)
-    elif word is Word.leave:
-        leave(connection, talk)
-    elif word in (Word.help, Word.empty):
-        talk.tell(connection, "help", member=member)
-        talk.end(connection, "request: help")
-    elif len(talk.text.split()) >= LONG_TEXT:
-        owner.pass_on(connection, talk.site, talk.mail, talk.prepared, talk.alist)
-        talk.tell(connection, "passed-on", member=member)
-        talk.end(connection, "passed on to the owners", IncomingState.owner)
-    else:
-        first = "This address understands only a few words, and your email was not one of them."
-        talk.tell(connection, "not-understood", {"first": first}, member=member)
-        talk.end(connection, f"request: {word}")
+    """`-request`, `-help`, and answers to mails of ours that ask something else than was asked."""
+    instruct.instruct(connection, talk, join=join, leave=leave)

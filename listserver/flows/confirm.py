@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from listserver import maillog
-from listserver.flows import membership, notices, owner, schedule
+from listserver.flows import instruct, membership, notices, preferences, schedule
 from listserver.flows.accept import Prepared
 from listserver.flows.talk import Talk, state_of
 from listserver.lists.addressing import DestinationKind
-from listserver.lists.commands import Word, read_word
 from listserver.lists.model import MemberState
 from listserver.lists.subscription import Event, Letters, Transition, advance
 from listserver.lists.tokens import ALPHABET, QUESTION_LETTERS, hash_question
+from listserver.lists.vocabulary import Meaning
+from listserver.lists.wordreading import A_LETTER, Reading, ReadingKind
 from listserver.mail.address import parse_address
 from listserver.mail.bodytext import read_body
 from listserver.store import lists, members, pending
@@ -28,14 +30,12 @@ from listserver.store.incoming import NewMail
 from listserver.store.tables import IncomingState
 
 _TOKEN = rf"[{ALPHABET}]{{{QUESTION_LETTERS}}}"
+_TO = {"settings": "have it changed"}
 _IN_ID = re.compile(rf"<(?:[a-z]+-)+({_TOKEN})\.\d{{8,14}}@", re.I)
 _ALONE = re.compile(rf"(?<![A-Za-z0-9])({_TOKEN})(?![A-Za-z0-9])", re.I)
-_PASSED_ON_AT = 12  # words: from so many on a text was meant for a person
-_CHANGES = {
-    Word.digest: ({"delivery": "digest"}, "one email a day"),
-    Word.each: ({"delivery": "each"}, "every post as it is written"),
-    Word.pause: ({"state": MemberState.paused.value}, "no email for now"),
-}
+_ASKED_ANEW = ("join", "leave", "settings")
+_INSTEAD = {Meaning.digest, Meaning.each, Meaning.pause}
+_YES_TO_JOINING = {Meaning.yes, Meaning.join, Meaning.digest, Meaning.each}
 
 
 def named_token(mail: NewMail, prepared: Prepared, kind: DestinationKind) -> str:
@@ -58,51 +58,66 @@ def is_question(connection: Connection, talk: Talk, token: str) -> bool:
     return pending.find(connection, talk.alist.id, hash_question(token)) is not None
 
 
-def answer(connection: Connection, talk: Talk, token: str) -> None:
-    """Do what the answer says, or say why not."""
+def answer(connection: Connection, talk: Talk, token: str, *, otherwise: Callable[[Connection, Talk], None]) -> None:
+    """Do what the answer says; `otherwise` takes words that answer something else than was asked."""
     question = pending.find(connection, talk.alist.id, hash_question(token)) if token else None
     now = talk.site.now()
+    reading = talk.reading
+    words = [command.meaning for command in reading.commands]
     if question is None or question.answered_at is not None or question.expires_at <= now:
-        _no_open_question(connection, talk, question)
-        return
-    word = read_word(talk.text)
-    said_yes = (
-        word in (Word.yes, Word.empty)
-        or (word is Word.join and question.kind == "join")
-        or (word is Word.leave and question.kind == "leave")
-        or (question.kind == "join" and word in (Word.digest, Word.each))
-    )
-    if word is Word.empty and not talk.may_answer:
+        if words and not set(words) <= {Meaning.yes, Meaning.no, Meaning.undo} and talk.mail.kind != DestinationKind.confirm:
+            otherwise(connection, talk)
+        else:
+            _no_open_question(connection, talk, question)
+    elif reading.kind is ReadingKind.empty and not talk.may_answer:
         talk.end(connection, "an empty reply with signs of a robot", IncomingState.ignored)
-    elif word is Word.no:
+    elif words == [Meaning.no]:
         pending.answer(connection, talk.alist.id, question.token_hash, now)
         talk.end(connection, f"{question.kind}: no")
-    elif question.kind == "leave" and word in _CHANGES:
+    elif question.kind == "leave" and words and set(words) <= _INSTEAD:
         pending.answer(connection, talk.alist.id, question.token_hash, now)
-        _change(connection, talk, question, word)
-    elif not said_yes:
+        _instead(connection, talk, question)
+    elif _says_yes(question.kind, reading, words):
+        if pending.answer(connection, talk.alist.id, question.token_hash, now):
+            _carry_out(connection, talk, question, words)
+    elif question.kind in ("undo", "mean") or (words and question.kind == "settings"):
+        otherwise(connection, talk)
+    else:
         _not_an_answer(connection, talk, question, token)
-    elif pending.answer(connection, talk.alist.id, question.token_hash, now):
-        _carry_out(connection, talk, question, word)
+
+
+def _says_yes(kind: str, reading: Reading, words: list[Meaning]) -> bool:
+    """Words decide; silence is a yes to joining and leaving for oneself, and to nothing else."""
+    match kind:
+        case "join":
+            return reading.kind is ReadingKind.empty or (len(words) == 1 and words[0] in _YES_TO_JOINING)
+        case "leave":
+            return reading.kind is ReadingKind.empty or words in ([Meaning.yes], [Meaning.leave])
+        case "undo":
+            return words == [Meaning.undo]
+        case _:
+            return words == [Meaning.yes]
 
 
 def _no_open_question(connection: Connection, talk: Talk, question: Any) -> None:
     """An unknown, answered or expired token: what is still open for that address, or meant by the expired one, is asked anew."""
     now = talk.site.now()
-    open_ones = pending.open_for(connection, talk.alist.id, talk.author.address.key, now)
-    expired = question is not None and question.answered_at is None
+    open_ones = [
+        each for each in pending.open_for(connection, talk.alist.id, talk.author.address.key, now) if each.kind in _ASKED_ANEW
+    ]
+    expired = question is not None and question.answered_at is None and question.kind in _ASKED_ANEW
     again: Any = question if expired else next(iter(open_ones), None)
     address = parse_address(again.address) if again is not None else None
-    if address is not None and talk.ask(connection, again.kind, json.loads(again.data), to=address):
+    data = json.loads(again.data) if again is not None else {}
+    items = preferences.commands_from_text(data["commands"]) if data.get("commands") else []
+    if address is not None and talk.ask(connection, again.kind, data, to=address, values={"items": items}):
         pending.answer(connection, talk.alist.id, again.token_hash, now)
         talk.end(connection, f"{again.kind}: asked anew")
         return
     if question is None:
         first = "We do not know which question you answer."
     else:
-        first = (
-            "That question was answered already." if question.answered_at else "Its time is over: that question is a week old."
-        )
+        first = "That question was answered already." if question.answered_at else "Its time is over."
     talk.tell(connection, "not-understood", {"first": first}, member=talk.member(connection))
     talk.end(connection, "an answer to no open question")
 
@@ -110,45 +125,51 @@ def _no_open_question(connection: Connection, talk: Talk, question: Any) -> None
 def _not_an_answer(connection: Connection, talk: Talk, question: Any, token: str) -> None:
     """Something else was written: the question stays open, and a longer text reaches a person."""
     member = talk.member(connection)
-    if len(talk.text.split()) >= _PASSED_ON_AT:
-        owner.pass_on(connection, talk.site, talk.mail, talk.prepared, talk.alist)
-        talk.tell(connection, "passed-on", member=member)
-        talk.end(connection, f"{question.kind}: passed on to the owners", IncomingState.owner)
+    if len(talk.text.split()) >= A_LETTER:
+        instruct.pass_on(connection, talk, member)
         return
-    first = f"To {question.kind}, reply to this email with the word yes."
+    first = f"To {_TO.get(question.kind, question.kind)}, reply to this email with the word yes."
     reply_to = notices.confirm_address(talk.alist, token)
     talk.tell(connection, "not-understood", {"first": first}, member=member, reply_to=reply_to)
     talk.end(connection, f"{question.kind}: not an answer")
 
 
-def _change(connection: Connection, talk: Talk, question: Any, word: Word) -> None:
+def _instead(connection: Connection, talk: Talk, question: Any) -> None:
     """Asked whether to leave, somebody wants less mail instead (E5)."""
-    values, words = _CHANGES[word]
     member = members.find(connection, talk.alist.id, question.address_key)
-    if member is not None and member.state != MemberState.left.value:
-        changes: dict[str, object] = {**values, "digest_due": None}
-        if values.get("delivery") == "digest" != member.delivery:
-            changes["digest_through"] = lists.last_post(connection, talk.alist.id)
-        members.change(connection, talk.alist.id, member.id, changes)
-        schedule.plan(connection, talk.alist, talk.site.now())
-        changed = members.by_id(connection, talk.alist.id, member.id)
-        talk.tell(connection, "done", {"words": words, "word": word.value}, member=changed)
-    talk.end(connection, f"leave: {word} instead")
+    if member is None or member.state == MemberState.left.value:
+        talk.end(connection, "leave: not a member any more")
+        return
+    instruct.finish_changes(connection, talk, list(talk.reading.commands), member)
 
 
-def _carry_out(connection: Connection, talk: Talk, question: Any, word: Word) -> None:
+def _carry_out(connection: Connection, talk: Talk, question: Any, words: list[Meaning]) -> None:
+    member = members.find(connection, talk.alist.id, question.address_key)
+    if member is not None and member.state == MemberState.left.value and question.kind != "join":
+        member = None
+    data = json.loads(question.data)
+    kept = preferences.commands_from_text(data["commands"]) if data.get("commands") else []
+    asked = question.kind if question.kind != "mean" else next((each.meaning.value for each in kept), "")
     address = parse_address(question.address)
-    member = members.find(connection, talk.alist.id, question.address_key)
-    if question.kind == "join" and address is not None:
-        data = json.loads(question.data)
-        wanted = word.value if word in (Word.digest, Word.each) else data.get("delivery", "")
+    if asked == "join" and address is not None:
+        wanted = words[0].value if words in ([Meaning.digest], [Meaning.each]) else data.get("delivery", "")
         options = talk.alist.options
         transition = advance(state_of(member), Event.join_confirmed, policy=options.subscribe, welcome=options.welcome)
         _begin(connection, talk, transition, (str(address), question.address_key, data.get("name", "")), wanted)
-    elif question.kind == "leave" and member is not None and member.state != MemberState.left.value:
+    elif asked == "leave" and member is not None:
         membership.leave(connection, talk.site, talk.alist, member.id)
         maillog.unsubscribed(list_id=talk.alist.id, member=member.id)
         talk.tell(connection, Letters.goodbye, member=member)
+    elif asked == "undo" and member is not None:
+        instruct.undo(connection, talk, question, member)
+        return
+    elif member is not None and [each for each in kept if each.meaning in preferences.CHANGING]:
+        instruct.finish_changes(connection, talk, kept, member)
+        return
+    elif kept:
+        talk.tell(
+            connection, "settings" if member is not None and asked == "settings" else "help", {"member": member}, member=member
+        )
     talk.end(connection, f"{question.kind}: confirmed")
 
 

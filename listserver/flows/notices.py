@@ -26,6 +26,8 @@ from listserver.store.tables import OutgoingKind
 ANSWERS_A_DAY = 10
 JOIN_QUESTIONS_A_DAY = 3
 ONE_KIND_EVERY = timedelta(hours=1)
+# What was done, or is asked because of what was just written, is said each time: the ten a day are limit enough.
+_EACH_TIME = frozenset(("confirm-join", "confirm-settings", "did-you-mean", "done", "undone"))
 _STRANGERS_ONCE_A_DAY = frozenset(("not-a-member", "help", "not-understood", "strangers-post"))
 
 
@@ -42,7 +44,7 @@ def allowed(connection: Connection, alist: MailingList, name: str, address_key: 
         return False
     if stranger and name in _STRANGERS_ONCE_A_DAY and pending.answers_since(connection, key, day_ago, name=name):
         return False
-    if name != "confirm-join" and pending.answers_since(connection, key, now - ONE_KIND_EVERY, list_id=alist.id, name=name):
+    if name not in _EACH_TIME and pending.answers_since(connection, key, now - ONE_KIND_EVERY, list_id=alist.id, name=name):
         return False
     return pending.answers_since(connection, key, day_ago, list_id=alist.id) < ANSWERS_A_DAY
 

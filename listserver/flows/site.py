@@ -10,12 +10,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from listserver.authentication.keys import Signing
 from listserver.authentication.resolver import Resolver
 from listserver.flows.ports import Clock
 from listserver.lists.model import MailingList
+from listserver.lists.wordreading import Reader
 from listserver.render.environment import Templates
+from listserver.render.languages import read_vocabulary
 from listserver.store import lists
 from listserver.store.engine import Database
 
@@ -102,6 +105,11 @@ class Site:
     def now(self) -> datetime:
         """The present moment, UTC."""
         return self.clock.now()
+
+    @cached_property
+    def reader(self) -> Reader:
+        """Who reads mails for words, in every language that has a file."""
+        return Reader(read_vocabulary())
 
     def is_ours(self, domain: str) -> bool:
         """Whether any list of ours lives in this mail domain, or the site itself."""

@@ -19,12 +19,14 @@ from listserver.flows.site import Site
 from listserver.lists.model import MailingList, MemberState
 from listserver.lists.subscription import Letters
 from listserver.lists.tokens import hash_question, question_token
-from listserver.mail.address import Address, Mailbox
+from listserver.lists.wordreading import Reading
+from listserver.mail.address import Address, Mailbox, format_mailbox
 from listserver.store import incoming, members, pending
 from listserver.store.incoming import NewMail
 from listserver.store.tables import IncomingState
 
 CONFIRM_FOR = timedelta(days=7)
+UNDO_FOR = timedelta(days=30)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,8 @@ class Talk:
     """False for automatic mail: whatever is done, nothing is said."""
     text: str
     """The new text: without quotes and signature."""
+    reading: Reading
+    """What its words ask for."""
     argument: str = ""
     """What the recipient address said beside its purpose: `digest` in LIST-join-digest@, another person's address, …"""
 
@@ -83,29 +87,44 @@ class Talk:
             stranger=member is None,
         )
 
-    def ask(self, connection: Connection, kind: str, data: Mapping[str, str] | None = None, *, to: Address | None = None) -> bool:
+    def member_by_id(self, connection: Connection, member_id: int) -> Any:
+        """A member's row as it is now."""
+        return members.by_id(connection, self.alist.id, member_id)
+
+    def ask(
+        self,
+        connection: Connection,
+        kind: str,
+        data: Mapping[str, str] | None = None,
+        *,
+        to: Address | None = None,
+        values: Mapping[str, object] | None = None,
+        member: Any = None,
+    ) -> bool:
         """Ask an address itself, with a token that only its mailbox sees; the writer's own unless `to` names another.
 
         False when we kept silent: to a robot, or because the address was asked often enough today.
         """
         if not self.may_answer:
             return False
+        asking = _ASKING[kind]
         address, key = str(to or self.author.address), (to or self.author.address).key
         now = self.site.now()
-        token, until = question_token(self.site.random_bytes(16)), now + CONFIRM_FOR
+        token, until = question_token(self.site.random_bytes(16)), now + asking.life
         is_own = key == self.author.address.key
+        how = notices.how_it_comes(self.alist, member) if member is not None else ""
         sent = notices.answer(
             connection,
             self.site,
             self.alist,
-            (Letters.confirm_join if kind == "join" else Letters.confirm_leave).value,
+            asking.letter,
             address,
-            {"until": f"{until:%A} {until.day} {until:%B}"},
+            {"until": f"{until:%A} {until.day} {until:%B}", "how": how, "verified": self.verified, **(values or {})},
             address_key=key,
             to_name=self.author.name if self.verified and is_own else "",
             answered=self.prepared if is_own else None,
             token=token,
-            reply_to=notices.confirm_address(self.alist, token),
+            reply_to=_reply_address(self.alist, asking.sign, token),
             stranger=kind == "join",
         )
         if sent:
@@ -122,6 +141,30 @@ class Talk:
                 data=json.dumps(known, ensure_ascii=False),
             )
         return sent
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """How one kind of question is worded, where its answer goes, and how long it can be answered."""
+
+    letter: str
+    sign: str
+    life: timedelta = CONFIRM_FOR
+
+
+_ASKING = {
+    "join": _Asking(Letters.confirm_join.value, "confirm"),
+    "leave": _Asking(Letters.confirm_leave.value, "confirm"),
+    "settings": _Asking("confirm-settings", "confirm"),
+    "mean": _Asking("did-you-mean", "q"),
+    "undo": _Asking("done", "u", UNDO_FOR),
+}
+
+
+def _reply_address(alist: MailingList, sign: str, token: str) -> str:
+    if sign == "confirm":
+        return notices.confirm_address(alist, token)
+    return format_mailbox(f"{alist.short_name} helper", alist.with_token(sign, token))
 
 
 def state_of(member: Any) -> MemberState | None:

@@ -7,6 +7,7 @@ becomes a header unchecked: that goes through the one header writer.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateNotFound, select_autoescape
@@ -34,6 +35,8 @@ class Templates:
             autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False, default_for_string=False),
         )
 
+        self._environment.filters.update(day=_day, day_and_year=lambda when: f"{when.day} {when:%B %Y}")
+
     def get(self, folder: str, language: str, name: str) -> Template:
         """A template in a language, else in its plain form (pt for pt-BR), else in English. Raises: TemplateNotFound."""
         for candidate in (language.lower(), language.lower().partition("-")[0], FALLBACK_LANGUAGE):
@@ -48,3 +51,9 @@ class Templates:
         template = self.get(folder, language, name)
         context = template.new_context(dict(values))
         return {block: "".join(render(context)) for block, render in template.blocks.items()}
+
+
+def _day(when: date | str) -> str:
+    """A day written out: Friday 20 March."""
+    day = date.fromisoformat(when) if isinstance(when, str) else when
+    return f"{day:%A} {day.day} {day:%B}"

@@ -9,10 +9,11 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 
-from listserver.lists import commands
+from listserver.lists import dialects, wordreading
 from listserver.mail import (
     address,
     authresults,
@@ -31,6 +32,7 @@ from listserver.mail import (
     reply,
     subject,
 )
+from listserver.render.languages import read_vocabulary
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 CASES = Path(__file__).parent / "cases"
@@ -266,13 +268,21 @@ def attempt_dkim(data: bytes) -> None:
         assert dkim.relaxed_field(once) == once
 
 
-def attempt_read_word(data: bytes) -> None:
-    """Any text is a word or something else."""
+def attempt_read_words(data: bytes) -> None:
+    """Any mail has a reading; nothing but its commands may act."""
     text = charsets.decode_bytes(data, "utf-8")
-    new = commands.new_text(text)
+    subject, _line_end, rest = text.partition("\n")
+    around = wordreading.Context(today=date(2026, 3, 3), names=("Gwen",), lists=("toolshare",))
 
-    assert isinstance(commands.read_word(new), commands.Word)
-    assert commands.new_text(new).count("\n") <= new.count("\n")
+    reading = _reader().read_mail(subject, rest, around, is_reply=len(data) % 2 == 0)
+
+    assert bool(reading.commands) == (reading.kind is wordreading.ReadingKind.commands)
+    dialects.read_dialect(subject, {"toolshare"}, lambda name: name == "garden")
+
+
+@cache
+def _reader() -> wordreading.Reader:
+    return wordreading.Reader(read_vocabulary())
 
 
 def attempt_charsets(data: bytes) -> None:
@@ -420,8 +430,8 @@ TARGETS = {
             tokens=(b"; b=", b"b=", b"bh=", b"\r\n", b"\r", b"\n", b"  ", b"\t", b";", b"h=from:to", b"\r\n "),
         ),
         Target(
-            name="read_word",
-            attempt=attempt_read_word,
+            name="read_words",
+            attempt=attempt_read_words,
             seeds=_samples(
                 b"yes", b"> quoted\nPlease unsubscribe me\n-- \nGwen", b"On Mon, Ruth wrote:\n> a\nok", "désinscription".encode()
             ),

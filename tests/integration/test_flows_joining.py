@@ -278,8 +278,8 @@ def test_leaving_is_asked_when_we_cannot_be_sure(doubting: Desk) -> None:
     ("word", "delivery", "state", "subject"),
     [
         ("digest\n", "digest", "active", "Done: one email a day from Tool Share"),
-        ("each\n", "each", "active", "Done: every post as it is written from Tool Share"),
-        ("pause\n", "each", "paused", "Done: no email for now from Tool Share"),
+        ("each\n", "each", "active", "Done: every post from Tool Share"),
+        ("pause\n", "each", "paused", "Done: no email from Tool Share"),
     ],
 )
 def test_less_email_instead_of_leaving(doubting: Desk, word: str, delivery: str, state: str, subject: str) -> None:

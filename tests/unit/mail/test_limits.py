@@ -10,10 +10,11 @@ import contextlib
 import io
 import time
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 
-from listserver.lists.commands import new_text, read_word
+from listserver.lists.wordreading import Context, Reader
 from listserver.mail.address import read_mailboxes
 from listserver.mail.authresults import read_results
 from listserver.mail.automatic import read_signs
@@ -29,8 +30,10 @@ from listserver.mail.mbox import read_mbox
 from listserver.mail.message_id import read_ids, read_message_id
 from listserver.mail.mime import MAX_PARTS, read_parameters, read_parts
 from listserver.mail.parse import parse_message, read_date
+from listserver.mail.quoting import split_text
 from listserver.mail.reply import parse_reply
 from listserver.mail.subject import base_subject
+from listserver.render.languages import read_vocabulary
 
 LONGEST = 1.0  # seconds of CPU
 HEAD = b"From: gwen@example.net\r\nTo: toolshare@lists.example.org\r\nSubject: Damp\r\nMIME-Version: 1.0\r\n"
@@ -185,9 +188,9 @@ FIELDS: dict[str, Callable[[], object]] = {
     "subject: brackets": lambda: base_subject("[Fwd: " * 50_000),
     "tags: semicolons": lambda: read_tags(";" * 100_000),
     "tags: names": lambda: read_tags(";".join(f"a{number}=b" for number in range(20_000))),
-    "words: a command of 1 MB": lambda: read_word(new_text("leave " * 170_000)),
-    "words: quotes": lambda: new_text("wrote" * 40_000 + "\n" + "> x\n" * 50_000),
-    "words: attributions": lambda: new_text(("x wrote" * 28 + "\n") * 500),
+    "words: a command of 1 MB": lambda: Reader(read_vocabulary()).read_text("leave " * 170_000, Context(today=date(2026, 3, 3))),
+    "words: quotes": lambda: split_text("wrote" * 40_000 + "\n" + "> x\n" * 50_000),
+    "words: attributions": lambda: split_text(("x wrote" * 28 + "\n") * 500),
     "reply: a million lines": lambda: parse_reply(b"250-x\r\n" * 500_000 + b"250 x"),
     "reply: a line of 10 MB": lambda: parse_reply(b"250 " + b"2.1.0 " * 1_600_000),
     "charset: 5 MB cut characters": lambda: decode_bytes(b"\xc3" * 5_000_000, "utf-8"),
