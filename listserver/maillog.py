@@ -116,3 +116,13 @@ def digest_failed(*, list_id: int, member: int) -> None:
 def digest_sent(*, list_id: int, member: int, posts: int) -> None:
     """A digest went to the outbox."""
     _LOG.info("digest_sent", list=list_id, member=member, posts=posts)
+
+
+def imported(*, list_id: int, posts: int, skipped: int, quarantined: int, seconds: float) -> None:
+    """An archive became posts."""
+    _LOG.info("imported", list=list_id, posts=posts, skipped=skipped, quarantined=quarantined, seconds=seconds)
+
+
+def repaired(*, list_id: int, action: str, post: int, by: str) -> None:
+    """A person changed a conversation, or took such a change back."""
+    _LOG.info("repaired", list=list_id, action=action, post=post, by=by)

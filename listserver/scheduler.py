@@ -11,7 +11,7 @@ from typing import TypeVar
 import structlog
 from sqlalchemy.engine import Connection
 
-from listserver.flows import deliver, digest, sweep
+from listserver.flows import deliver, digest, indexing, sweep
 from listserver.flows.ports import Copy, Transport
 from listserver.flows.site import Site
 from listserver.intake import Intake
@@ -189,6 +189,11 @@ async def sweep_up(site: Site) -> None:
 async def pick_up(intake: Intake) -> None:
     """Work accepted mail that nobody works any more."""
     await asyncio.to_thread(intake.pick_up)
+
+
+async def index_posts(site: Site) -> None:
+    """Bring the full-text index up to date, some thousand posts at a time."""
+    await asyncio.to_thread(indexing.catch_up, site, most=2_000)
 
 
 async def refresh_lists(site: Site) -> None:

@@ -209,6 +209,7 @@ class Service:
                 asyncio.create_task(scheduler.tick(self.digest_seconds, lambda: scheduler.send_digests(site, self.outbox.wake)))
             )
             self._tasks.append(asyncio.create_task(scheduler.tick(600, lambda: scheduler.sweep_up(site))))
+            self._tasks.append(asyncio.create_task(scheduler.tick(2.0, lambda: scheduler.index_posts(site))))
 
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
         """Close the doors, finish what is running, and close the database."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
@@ -65,6 +65,15 @@ def context_of(context: typer.Context) -> Context:
 def print_json(document: object) -> None:
     """One JSON document, nothing else."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False, default=_plain) + "\n")
+
+
+def print_json_list(head: Mapping[str, object], name: str, items: Iterable[object]) -> None:
+    """One JSON document that ends with a list, written while its items are made, however many there are."""
+    write = sys.stdout.write
+    write(json.dumps(dict(head), ensure_ascii=False, default=_plain)[:-1] + f', "{name}": [')
+    for number, item in enumerate(items):
+        write((", " if number else "") + json.dumps(item, ensure_ascii=False, default=_plain))
+    write("]}\n")
 
 
 def _plain(value: object) -> object:

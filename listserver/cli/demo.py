@@ -191,7 +191,7 @@ class Stage:
     def threads(self) -> list[dict[str, Any]]:
         """The conversations, out of the store."""
         with self.service.site.database.read() as connection:
-            return conversations.describe_all(connection, self.alist.id)
+            return list(conversations.describe_all(connection, self.alist.id))
 
 
 def demo(keep: Annotated[bool, typer.Option("--keep", help="Leave it running afterwards.")] = False) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from typer.exceptions import TyperException
 
 from listserver import maillog, server
-from listserver.cli import database, demo, digests, doctor, held, lists, members, outbox, service, threads
+from listserver.cli import archive, database, demo, digests, doctor, held, lists, members, outbox, service, threads
 from listserver.cli.context import Context, JsonOption, context_of, print_json, print_table
 from listserver.errors import ListserverError, TryAgainLater
 from listserver.lists.model import OptionError
@@ -32,6 +32,7 @@ app.add_typer(threads.app, name="thread")
 app.add_typer(held.app, name="held")
 app.add_typer(digests.app, name="digest")
 app.add_typer(outbox.app, name="queue")
+app.add_typer(archive.app, name="archive")
 app.add_typer(database.app, name="database")
 app.command("serve")(service.serve)
 app.command("deliver")(service.deliver)

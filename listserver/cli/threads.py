@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from listserver.cli import show as show_on_screen
-from listserver.cli.context import JsonOption, context_of, print_json, say
+from listserver.cli.context import JsonOption, context_of, print_json, print_json_list, say
 from listserver.flows import conversations
 
 app = typer.Typer(help="Conversations, and why each post stands where it stands.", no_args_is_help=True)
@@ -23,11 +23,11 @@ def ls(context: typer.Context, alist: ListName, as_json: JsonOption = False) -> 
     found = context_of(context).get_list(alist)
     with context_of(context).site.database.read() as connection:
         threads = conversations.describe_all(connection, found.id)
-    if as_json:
-        print_json({"list": found.address, "threads": threads})
-        return
-    for thread in threads:
-        say(f"{thread['id']:>6}  {thread['subject']}  ({len(thread['posts'])} posts)")
+        if as_json:
+            print_json_list({"list": found.address}, "threads", threads)
+            return
+        for thread in threads:
+            say(f"{thread['id']:>6}  {thread['subject']}  ({len(thread['posts'])} posts)")
 
 
 @app.command("show")

@@ -6,7 +6,6 @@ What the mail means is worked out afterwards, in a second transaction (`flows.pr
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +19,7 @@ from listserver.lists.fingerprints import Reading, read_post
 from listserver.lists.model import MailingList
 from listserver.mail.address import parse_path
 from listserver.mail.automatic import Signs, read_signs
+from listserver.mail.content import content_hash
 from listserver.mail.envelope import Envelope, Peer
 from listserver.mail.headers import Header
 from listserver.mail.parse import ParsedMessage, parse_message
@@ -56,13 +56,8 @@ class Prepared:
 
     @cached_property
     def content_hash(self) -> bytes:
-        """Tells a repeated delivery from another post with the same Message-ID: what the author sent, without trace fields."""
-        digest = hashlib.blake2b(digest_size=16)
-        for name in ("from", "date", "subject", "message-id"):
-            for body in self.header.all(name):
-                digest.update(name.encode() + b":" + b" ".join(body.split()) + b"\n")
-        digest.update(self.raw[self.header.size :])
-        return digest.digest()
+        """Tells a repeated delivery from another post with the same Message-ID."""
+        return content_hash(self.header, self.raw[self.header.size :])
 
     @cached_property
     def own_words(self) -> str:

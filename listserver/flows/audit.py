@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from listserver.flows.site import Site
-from listserver.store import incoming
+from listserver.store import imported, incoming
 
 _CHECKS = {
     "posts without their original": "SELECT count(*) FROM post p LEFT JOIN original o ON o.list_id = p.list_id AND o.id = p.original_id "
@@ -17,6 +17,8 @@ _CHECKS = {
     "AND p.number = i.post_number WHERE i.state = 'posted' AND p.number IS NULL",
     "posts that nothing was accepted for": "SELECT count(*) FROM post p LEFT JOIN incoming i ON i.list_id = p.list_id AND i.id = p.incoming_id "
     "WHERE p.incoming_id IS NOT NULL AND i.id IS NULL",
+    "posts that came neither by mail nor out of an archive": "SELECT count(*) FROM post p LEFT JOIN imported m ON m.list_id = p.list_id "
+    "AND m.post_number = p.number WHERE p.incoming_id IS NULL AND m.post_number IS NULL",
     "posts whose parent is in another conversation": "SELECT count(*) FROM post c JOIN post p ON p.list_id = c.list_id AND p.number = c.parent "
     "WHERE p.conversation <> c.conversation",
     "posts without a chosen reason for their place": "SELECT count(*) FROM post p LEFT JOIN evidence e ON e.list_id = p.list_id "
@@ -39,7 +41,8 @@ def check(site: Site) -> dict[str, Any]:
             if number:
                 problems.append(f"{number} {words}")
         problems += _integrity(connection) if site.database.is_sqlite else []
-    return {"ok": not problems, "accepted": accepted, "states": states, "problems": problems}
+        archived = imported.count(connection)
+    return {"ok": not problems, "accepted": accepted, "states": states, "imported": archived, "problems": problems}
 
 
 def _integrity(connection: Connection) -> list[str]:

@@ -5,7 +5,7 @@ Used by the command line and by the web; reads only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -15,23 +15,47 @@ from listserver.errors import NotFound
 from listserver.lists.threads import order_posts
 from listserver.store import evidence, incoming, posts
 
+_TOGETHER = 400  # conversations read at once
 
-def describe_all(connection: Connection, list_id: int) -> list[dict[str, Any]]:
-    """Every conversation of a list, oldest first, its posts in thread order."""
-    trees: dict[int, list[Row[Any]]] = {}
-    for row in posts.everything(connection, list_id):
-        trees.setdefault(row.conversation, []).append(row)
-    chosen = evidence.chosen(connection, list_id)
-    described = [_describe_tree(conversation, rows, chosen) for conversation, rows in trees.items()]
-    return sorted(described, key=lambda thread: (min(post["date"] for post in thread["posts"]), thread["id"]))
+
+def describe_all(connection: Connection, list_id: int) -> Iterator[dict[str, Any]]:
+    """Every conversation of a list, oldest first, its posts in thread order; read while they are taken."""
+    ordered = posts.conversations(connection, list_id)
+    for start in range(0, len(ordered), _TOGETHER):
+        some = [each.conversation for each in ordered[start : start + _TOGETHER]]
+        trees: dict[int, list[Row[Any]]] = {conversation: [] for conversation in some}
+        for row in posts.of_conversations(connection, list_id, some):
+            trees[row.conversation].append(row)
+        chosen = evidence.chosen(connection, list_id, some)
+        for conversation in some:
+            yield _describe_tree(conversation, trees[conversation], chosen)
 
 
 def describe(connection: Connection, list_id: int, post_name: str) -> dict[str, Any]:
     """The conversation that holds a post. Raises: NotFound."""
     post = posts.get(connection, list_id, post_name)
     rows = posts.of_conversations(connection, list_id, [post.conversation])
-    chosen = {row.number: piece for row in rows for piece in evidence.of_post(connection, list_id, row.number)[:1]}
-    return _describe_tree(post.conversation, rows, chosen)
+    return _describe_tree(post.conversation, rows, evidence.chosen(connection, list_id, [post.conversation]))
+
+
+def describe_posts(connection: Connection, list_id: int, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """These posts in this order, each as it stands in its conversation."""
+    rows = {row.number: row for row in posts.some(connection, list_id, numbers)}
+    parents = {row.number: row for row in posts.some(connection, list_id, [row.parent for row in rows.values() if row.parent])}
+    chosen = evidence.chosen(connection, list_id, sorted({row.conversation for row in rows.values()}))
+    above = {
+        conversation: posts.parents_of(connection, list_id, conversation)
+        for conversation in {row.conversation for row in rows.values()}
+    }
+    described = []
+    for number in numbers:
+        if number in rows:
+            row = rows[number]
+            depth, parent = 0, row.parent
+            while parent is not None and depth <= len(above[row.conversation]):
+                depth, parent = depth + 1, above[row.conversation].get(parent)
+            described.append(_describe_post(row, depth, parents, chosen.get(number)))
+    return described
 
 
 def _describe_tree(conversation: int, rows: Sequence[Row[Any]], chosen: Mapping[int, Row[Any]]) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def _make_issue(
     connection: Connection, site: Site, alist: MailingList, member: Any, moment: datetime, through: int, last: int, token: str
 ) -> DigestIssue | None:
     """Gather the posts after `through`; None when there is nothing but the reader's own."""
-    rows = posts.numbered(connection, alist.id, through + 1, last)
+    rows = posts.numbered(connection, alist.id, through + 1, last, imported=False)
     if not any(row.member_id != member.id for row in rows):
         return None
     zone, hour = schedule.place_of(alist, member)

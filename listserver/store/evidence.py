@@ -37,10 +37,15 @@ def of_post(connection: Connection, list_id: int, number: int) -> list[Row[Any]]
     )
 
 
-def chosen(connection: Connection, list_id: int) -> dict[int, Row[Any]]:
-    """The chosen piece of evidence of every post of a list."""
+def chosen(connection: Connection, list_id: int, conversations: Sequence[int]) -> dict[int, Row[Any]]:
+    """The chosen piece of evidence of every post of these conversations."""
     return {
-        row.post_number: row for row in connection.execute(sa.select(_E).where(_E.c.list_id == list_id, _E.c.chosen.is_(True)))
+        row.post_number: row
+        for row in connection.execute(
+            sa.select(_E.c.post_number, _E.c.detail)
+            .join(Post, sa.and_(col(Post.list_id) == _E.c.list_id, col(Post.number) == _E.c.post_number))
+            .where(col(Post.list_id) == list_id, col(Post.conversation).in_(list(conversations)), _E.c.chosen.is_(True))
+        )
     }
 
 

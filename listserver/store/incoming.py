@@ -77,6 +77,12 @@ def add_original(connection: Connection, list_id: int, original_id: int, raw: by
     _ADD_ORIGINAL.run(connection, {"list_id": list_id, "id": original_id, "raw": raw})
 
 
+def add_originals(connection: Connection, list_id: int, originals: Sequence[tuple[int, bytes]]) -> None:
+    """Keep the bytes of many messages."""
+    if originals:
+        _ADD_ORIGINAL.run_many(connection, [{"list_id": list_id, "id": number, "raw": raw} for number, raw in originals])
+
+
 def finish(
     connection: Connection, list_id: int, incoming_id: int, state: IncomingState, detail: str = "", post_number: int | None = None
 ) -> None:

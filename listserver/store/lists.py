@@ -16,19 +16,28 @@ from listserver.store.hot import HotStatement
 from listserver.store.tables import (
     Answered,
     Awaited,
+    AwaitedText,
     Delivery,
     DigestEntry,
     DigestIssue,
     Evidence,
+    Fingerprint,
+    Imported,
     Incoming,
+    ListFooter,
     ListOption,
     MailingListRow,
     MemberRow,
     Original,
     Outgoing,
     Post,
+    PostText,
     Question,
+    Quotation,
+    Repair,
+    RepairStep,
     Report,
+    SearchMark,
     table_of,
 )
 
@@ -47,6 +56,15 @@ _PER_LIST: tuple[Any, ...] = (
     Question,
     Answered,
     Report,
+    Imported,
+    Repair,
+    RepairStep,
+    SearchMark,
+    PostText,
+    Fingerprint,
+    AwaitedText,
+    Quotation,
+    ListFooter,
 )
 
 
@@ -117,7 +135,12 @@ def next_post(connection: Connection, list_id: int) -> int:
 
     The lock is what lets a digest cut by number: a post with a smaller number can never commit later.
     """
-    return int(_NEXT_POST.run(connection, {"l": list_id}).scalar_one()) - 1
+    return next_posts(connection, list_id, 1)
+
+
+def next_posts(connection: Connection, list_id: int, count: int) -> int:
+    """Take `count` post numbers under the same lock, and return the first."""
+    return int(_NEXT_POSTS.run(connection, {"l": list_id, "n": count}).scalar_one()) - count
 
 
 def give_back(connection: Connection, list_id: int) -> None:
@@ -128,8 +151,11 @@ def give_back(connection: Connection, list_id: int) -> None:
 
 
 _L = table_of(MailingListRow)
-_NEXT_POST = HotStatement(
-    sa.update(_L).where(_L.c.id == sa.bindparam("l")).values(next_post=_L.c.next_post + 1).returning(_L.c.next_post)
+_NEXT_POSTS = HotStatement(
+    sa.update(_L)
+    .where(_L.c.id == sa.bindparam("l"))
+    .values(next_post=_L.c.next_post + sa.bindparam("n", type_=sa.Integer))
+    .returning(_L.c.next_post)
 )
 
 

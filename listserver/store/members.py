@@ -148,6 +148,19 @@ _COUNT_POST = HotStatement(
 )
 
 
+def count_posts(connection: Connection, list_id: int, counts: Mapping[int, int]) -> None:
+    """Note more posts of several members."""
+    if counts:
+        _COUNT_POSTS.run_many(connection, [{"l": list_id, "m": member, "n": count} for member, count in counts.items()])
+
+
+_COUNT_POSTS = HotStatement(
+    sa.update(_A)
+    .where(_A.c.list_id == sa.bindparam("l"), _A.c.id == sa.bindparam("m"))
+    .values(posts=_A.c.posts + sa.bindparam("n", type_=sa.Integer))
+)
+
+
 def everyone(connection: Connection, list_id: int, *, states: Iterable[str] = _ACTIVE) -> list[Row[Any]]:
     """Members of a list in the order in which they joined."""
     return list(

@@ -57,11 +57,12 @@ def by_token(connection: Connection, list_id: int, token: str) -> Row[Any] | Non
     return connection.execute(sa.select(_P).where(_P.c.list_id == list_id, _P.c.token == token)).first()
 
 
-def numbered(connection: Connection, list_id: int, first: int, last: int) -> list[Row[Any]]:
-    """Posts with numbers from `first` to `last`."""
-    return list(
-        connection.execute(sa.select(_P).where(_P.c.list_id == list_id, _P.c.number.between(first, last)).order_by(_P.c.number))
-    )
+def numbered(connection: Connection, list_id: int, first: int, last: int, *, imported: bool = True) -> list[Row[Any]]:
+    """Posts with numbers from `first` to `last`; without `imported` only those that came by mail."""
+    statement = sa.select(_P).where(_P.c.list_id == list_id, _P.c.number.between(first, last))
+    if not imported:
+        statement = statement.where(_P.c.incoming_id.is_not(None))
+    return list(connection.execute(statement.order_by(_P.c.number)))
 
 
 def some(connection: Connection, list_id: int, numbers: Sequence[int]) -> list[Row[Any]]:
@@ -71,9 +72,17 @@ def some(connection: Connection, list_id: int, numbers: Sequence[int]) -> list[R
     return list(connection.execute(sa.select(_P).where(_P.c.list_id == list_id, _P.c.number.in_(numbers)).order_by(_P.c.number)))
 
 
-def everything(connection: Connection, list_id: int) -> list[Row[Any]]:
-    """All posts of a list, in order."""
-    return list(connection.execute(sa.select(_P).where(_P.c.list_id == list_id).order_by(_P.c.number)))
+def conversations(connection: Connection, list_id: int) -> list[Row[Any]]:
+    """All conversations of a list with their sizes, by the date of the oldest post."""
+    first = sa.func.min(_P.c.date)
+    return list(
+        connection.execute(
+            sa.select(_P.c.conversation, sa.func.count().label("posts"), first.label("began"))
+            .where(_P.c.list_id == list_id)
+            .group_by(_P.c.conversation)
+            .order_by(first, _P.c.conversation)
+        )
+    )
 
 
 def of_conversations(connection: Connection, list_id: int, conversations: Sequence[int]) -> list[Row[Any]]:

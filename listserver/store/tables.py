@@ -298,6 +298,54 @@ class ListFooter(SQLModel, table=True):
     hashes: bytes
 
 
+class Imported(SQLModel, table=True):
+    """A post that came out of an archive, not by mail: it has no row of `incoming`, and was never sent to anyone.
+
+    The separator line of its mbox file is kept, so that an export gives the file back byte for byte.
+    """
+
+    __tablename__ = "imported"
+    list_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    post_number: int = Field(primary_key=True)
+    separator: bytes = b""
+    imported_at: datetime
+
+
+class Repair(SQLModel, table=True):
+    """One repair of a conversation by a person; repairs are undone in the opposite order."""
+
+    __tablename__ = "repair"
+    list_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    id: int = Field(primary_key=True)
+    action: str
+    detail: str
+    made_by: str
+    made_at: datetime
+    undone_by: str = ""
+    undone_at: datetime | None = None
+
+
+class RepairStep(SQLModel, table=True):
+    """One post that a repair moved: the evidence chosen before and after, and a post that it then stood together with."""
+
+    __tablename__ = "repair_step"
+    list_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    repair_id: int = Field(primary_key=True)
+    position: int = Field(primary_key=True)
+    post_number: int
+    before: int
+    after: int
+    beside: int | None = None
+
+
+class SearchMark(SQLModel, table=True):
+    """Up to which post a list's words are in the index; the index itself is made by the database's own means."""
+
+    __tablename__ = "search_mark"
+    list_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    through: int = 0
+
+
 class Outgoing(SQLModel, table=True):
     """One mail on its way out, stored once; its recipients are rows of `delivery`."""
 

@@ -122,7 +122,7 @@ class Community:
 
     def threads(self) -> list[dict[str, Any]]:
         with self.site.database.read() as connection:
-            return conversations.describe_all(connection, self.alist().id)
+            return list(conversations.describe_all(connection, self.alist().id))
 
     def check(self) -> dict[str, Any]:
         return check(self.site)

@@ -242,13 +242,12 @@ def attempt_dsn(data: bytes) -> None:
 
 def attempt_mbox(data: bytes) -> None:
     """Messages that are read are written, and read again to the same."""
-    found = list(mbox.read_mbox(io.BytesIO(data)))
-    lines = [each.replace(b"\r\n", b"\n") for each in found]
-    ended = [each if not each or each.endswith(b"\n") else each + b"\n" for each in lines]
-    file = io.BytesIO()
-    assert mbox.write_mbox(file, [(each, "gwen@example.net", _MOMENT) for each in found]) == len(found)
+    found = [message.raw for message in mbox.read_mbox(io.BytesIO(data))]
+    ended = [each if not each or each.endswith(b"\n") else each + b"\n" for each in found]
+    file, separator = io.BytesIO(), mbox.separator_of("gwen@example.net", _MOMENT)
+    assert mbox.write_mbox(file, [mbox.MboxMessage(separator, each) for each in found]) == len(found)
     file.seek(0)
-    assert list(mbox.read_mbox(file)) == ended
+    assert [message.raw for message in mbox.read_mbox(file)] == ended
 
 
 def attempt_dkim(data: bytes) -> None:

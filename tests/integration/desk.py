@@ -179,7 +179,7 @@ class Desk:
 
     def threads(self) -> list[dict[str, Any]]:
         with self.read() as connection:
-            return conversations.describe_all(connection, self.alist.id)
+            return list(conversations.describe_all(connection, self.alist.id))
 
     def parents(self) -> dict[str, str | None]:
         """Message-ID to the Message-ID of its parent."""

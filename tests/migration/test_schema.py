@@ -11,10 +11,17 @@ from listserver.store import schema
 from listserver.store.engine import Database
 
 
+def _is_declared(name: str | None, kind: str, _parents: object) -> bool:
+    """The full-text index is made by each database's own means, and declared nowhere."""
+    return not (kind == "table" and str(name).startswith("search_words"))
+
+
 def test_an_empty_database_migrated_equals_the_tables(database: Database) -> None:
     """After all steps there is nothing left that autogeneration would change."""
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": not database.is_sqlite})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": not database.is_sqlite, "include_name": _is_declared}
+        )
         assert compare_metadata(context, SQLModel.metadata) == []
 
 

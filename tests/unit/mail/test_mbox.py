@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from listserver.mail.mbox import read_mbox, write_mbox
+from listserver.mail.mbox import MboxMessage, read_mbox, separator_date, separator_of, unix_lines, write_mbox
 
 MOMENT = datetime(2026, 3, 2, 9, 12, tzinfo=UTC)
 SEPARATOR = b"From gwen@example.net Mon Mar  2 09:12:00 2026\n"
@@ -20,18 +20,19 @@ SEPARATOR = b"From gwen@example.net Mon Mar  2 09:12:00 2026\n"
 def written(*messages: bytes) -> bytes:
     """The file that these messages make."""
     file = io.BytesIO()
-    assert write_mbox(file, [(raw, "gwen@example.net", MOMENT) for raw in messages]) == len(messages)
+    separator = separator_of("gwen@example.net", MOMENT)
+    assert write_mbox(file, [MboxMessage(separator, raw) for raw in messages]) == len(messages)
     return file.getvalue()
 
 
 def read(data: bytes) -> list[bytes]:
     """The messages of a file."""
-    return list(read_mbox(io.BytesIO(data)))
+    return [message.raw for message in read_mbox(io.BytesIO(data))]
 
 
 def test_a_file_of_one_message() -> None:
     """Separator, message, empty line."""
-    assert written(b"Subject: a\r\n\r\nFrom here on\r\n>From there\r\n") == (
+    assert written(unix_lines(b"Subject: a\r\n\r\nFrom here on\r\n>From there\r\n")) == (
         SEPARATOR + b"Subject: a\n\n>From here on\n>>From there\n\n"
     )
 
@@ -40,7 +41,20 @@ def test_a_file_of_one_message() -> None:
     st.lists(
         st.lists(
             st.sampled_from(
-                [b"From ", b">From ", b">>", b"\n", b"\n\n", SEPARATOR, b"x", b" From", b"Subject: a\n", b"\x00\xff"]
+                [
+                    b"From ",
+                    b">From ",
+                    b">>",
+                    b"\n",
+                    b"\n\n",
+                    SEPARATOR,
+                    b"x",
+                    b" From",
+                    b"Subject: a\n",
+                    b"\x00\xff",
+                    b"\r\n",
+                    b"\r",
+                ]
             ),
             max_size=12,
         ).map(lambda parts: b"".join(parts) + b"\n"),
@@ -48,7 +62,7 @@ def test_a_file_of_one_message() -> None:
     )
 )
 def test_what_is_written_is_read_back(messages: list[bytes]) -> None:
-    """Byte for byte, whatever lines a message has (with its line ends as LF)."""
+    """Byte for byte, whatever lines and line ends a message has."""
     assert read(written(*messages)) == messages
 
 
@@ -94,6 +108,49 @@ def test_text_that_begins_with_from_is_text(line: bytes) -> None:
     assert read(SEPARATOR + b"Subject: a\n\n" + line + b"more\n\n") == [b"Subject: a\n\n" + line + b"more\n"]
 
 
+def test_a_file_is_written_again_as_it_was() -> None:
+    """Separators and line ends too, in a file where every message has its own habits."""
+    file = (
+        b"From gwen at example.net  Mon Mar  2 09:12:00 2026\nSubject: a\n\n>From x\n\n"
+        b"From gwen@example.net Mon Mar  2 09:12:00 2026\r\nSubject: b\r\n\r\nx\r\n\r\n"
+        b"From ???@??? Mon Mar 02 09:12:00 2026\nSubject: c\r\n\r\nx\r\n\n"
+    )
+    again = io.BytesIO()
+
+    assert write_mbox(again, read_mbox(io.BytesIO(file))) == 3
+
+    assert again.getvalue() == file
+
+
+def test_a_separator_without_a_date_needs_a_header_section_behind_it() -> None:
+    """Some programs write none; a line of text that only names somebody is no separator."""
+    undated = b"From gwen@example.net\n"
+
+    assert read(SEPARATOR + b"Subject: a\n\nx\n\n" + undated + b"Subject: b\nTo: x\n\ny\n") == [
+        b"Subject: a\n\nx\n",
+        b"Subject: b\nTo: x\n\ny\n",
+    ]
+    assert len(read(SEPARATOR + b"Subject: a\n\n" + undated + b"Note: rain\nand wind\n")) == 1
+
+
+def test_a_separator_of_an_unusual_form_needs_a_field_behind_it() -> None:
+    """A quoted log line in a file of a program that does not mark such lines."""
+    line = b"From gwen at example.net  Mon Mar 02 09:12:00 GMT 2026\n"
+
+    assert len(read(SEPARATOR + b"Subject: a\n\n" + line + b"she wrote that.\n")) == 1
+    assert len(read(SEPARATOR + b"Subject: a\n\n" + line + b"Subject: b\n\nx\n")) == 2
+
+
+@given(st.integers(262_000, 262_200), st.integers(1, 40))
+@settings(max_examples=40)
+def test_where_blocks_of_the_file_end_does_not_matter(length: int, more: int) -> None:
+    """A separator may stand anywhere between two reads."""
+    first = b"Subject: a\n\n" + b"x" * length + b"\n"
+    rest = [b"Subject: b\n\n" + b"\n" * more] * 3
+
+    assert read(written(first, *rest)) == [first, *rest]
+
+
 def test_a_separator_inside_a_paragraph_is_text() -> None:
     """Only behind an empty line does a message begin."""
     assert read(SEPARATOR + b"Subject: a\n\ntext\n" + SEPARATOR + b"\n") == [b"Subject: a\n\ntext\n" + SEPARATOR]
@@ -124,11 +181,10 @@ def test_a_file_that_breaks_off() -> None:
 )
 def test_a_separator_is_one_line_with_one_word(reverse_path: str, sender: bytes) -> None:
     """Whatever the reverse-path, in UTC."""
-    file = io.BytesIO()
+    separator = separator_of(reverse_path, MOMENT.astimezone(timezone(timedelta(hours=5))))
 
-    write_mbox(file, [(b"A: 1\n", reverse_path, MOMENT.astimezone(timezone(timedelta(hours=5))))])
-
-    assert file.getvalue().startswith(b"From " + sender + b" Mon Mar  2 09:12:00 2026\n")
+    assert separator == b"From " + sender + b" Mon Mar  2 09:12:00 2026\n"
+    assert separator_date(separator) == MOMENT
 
 
 @given(st.binary(max_size=400) | st.lists(st.sampled_from([SEPARATOR, b"From ", b"\n", b"x", b"\r"]), max_size=20).map(b"".join))
@@ -143,8 +199,9 @@ def test_a_message_without_end_is_cut() -> None:
 
     first, second = read_mbox(file, limit=1000)
 
-    assert len(first) <= 1002
-    assert second == b"A: 1\n"
+    assert first.is_cut
+    assert len(first.raw) <= 1002
+    assert second.raw == b"A: 1\n"
 
 
 def test_the_end_of_a_long_line_is_no_empty_line() -> None:
@@ -174,7 +231,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
             into[: len(taken)] = taken
             return len(taken)
 
-    def count(messages: Iterator[bytes]) -> int:
+    def count(messages: Iterator[MboxMessage]) -> int:
         return sum(1 for _each in messages)
 
     tracemalloc.start()
