@@ -7,22 +7,22 @@ is `flows.confirm`'s, whichever of our addresses it came to.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from sqlalchemy.engine import Connection
 
 from listserver import maillog
 from listserver.flows import confirm, instruct, membership, notices
 from listserver.flows.accept import Prepared, find_arrival, signs_of
+from listserver.flows.hear import hear, named_list
 from listserver.flows.site import Site
 from listserver.flows.talk import Talk, state_of
 from listserver.lists.addressing import DestinationKind
-from listserver.lists.model import MailingList, MemberState
+from listserver.lists.model import MemberState
 from listserver.lists.moderation import is_listed
 from listserver.lists.subscription import Event, Letters, advance
 from listserver.lists.tokens import hash_question, read_permission
-from listserver.lists.wordreading import Context, Reading
-from listserver.mail.address import Address, Mailbox, parse_address
-from listserver.mail.subject import base_subject, is_reply_subject
+from listserver.mail.address import Address, parse_address
 from listserver.store import incoming, members, pending
 from listserver.store.incoming import NewMail
 from listserver.store.tables import IncomingState
@@ -45,6 +45,8 @@ def plan(site: Site, mail: NewMail, prepared: Prepared) -> Work:
     kind = DestinationKind(mail.kind)
     if kind is DestinationKind.leave and mail.token and read_permission(site.secret, "leave", mail.token) is not None:
         return _leave_by_token(site, mail, prepared)
+    if alist is None and kind is DestinationKind.request:
+        alist = named_list(site, prepared)
     if alist is None:
         return _finish(mail, IncomingState.ignored, "no list named")
     signs = signs_of(site, prepared, mail.reverse_path)
@@ -54,19 +56,21 @@ def plan(site: Site, mail: NewMail, prepared: Prepared) -> Work:
     author = prepared.parsed.author
     if author is None:
         return _finish(mail, IncomingState.ignored, "not exactly one readable author")
-    text = prepared.own_words
+    argument = (arrival.destination.argument or "") if (arrival := find_arrival(site, mail.recipient)) else ""
+    heard = hear(site, alist, author, prepared, argument)
     talk = Talk(
         site=site,
         mail=mail,
         prepared=prepared,
         alist=alist,
-        author=author,
+        author=replace(author, name=heard.name or author.name),
         may_answer=not signs.is_automatic and not of_list and bool(mail.reverse_path),
-        text=text,
-        reading=_read(site, alist, author, prepared, text),
-        argument=(arrival.destination.argument or "") if (arrival := find_arrival(site, mail.recipient)) else "",
+        text=prepared.own_words,
+        reading=heard.reading,
+        argument=heard.address or argument,
+        other_list=heard.other_list,
     )
-    answered = confirm.named_token(mail, prepared, kind)
+    answered = heard.code or confirm.named_token(mail, prepared, kind)
     match kind:
         case DestinationKind.leave:
             return lambda connection: leave(connection, talk)
@@ -85,21 +89,6 @@ def answers_a_question(site: Site, mail: NewMail, prepared: Prepared) -> bool:
         return False
     with site.database.read() as connection:
         return pending.find(connection, mail.list_id, hash_question(token)) is not None
-
-
-def _read(site: Site, alist: MailingList, author: Mailbox, prepared: Prepared, text: str) -> Reading:
-    """What the words of a mail ask for, read in the writer's language."""
-    with site.database.read() as connection:
-        member = members.find(connection, alist.id, author.address.key)
-    subject = prepared.parsed.subject
-    around = Context(
-        today=site.now().date(),
-        language=(member.language if member is not None else "") or alist.options.language,
-        names=(author.name, author.address.local),
-        lists=(alist.address, alist.local, alist.name, alist.short_name),
-    )
-    is_reply = is_reply_subject(subject) or bool(prepared.parsed.ids.in_reply_to)
-    return site.reader.read_mail(base_subject(subject), text, around, is_reply=is_reply)
 
 
 def _finish(mail: NewMail, state: IncomingState, detail: str) -> Work:

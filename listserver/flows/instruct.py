@@ -38,6 +38,9 @@ def instruct(connection: Connection, talk: Talk, *, join: Act, leave: Act) -> No
     member = talk.member(connection)
     if member is not None and member.state not in _ON_THE_LIST:
         member = None
+    if talk.other_list:
+        not_understood(connection, talk, f"Your words name another list. Write to it instead: {talk.other_list}", member)
+        return
     match reading.kind:
         case ReadingKind.commands:
             _carry_out(connection, talk, reading, member, join=join, leave=leave)

@@ -44,6 +44,8 @@ class Talk:
     """The new text: without quotes and signature."""
     reading: Reading
     """What its words ask for."""
+    other_list: str = ""
+    """The address of another list, when the words name that instead of this one."""
     argument: str = ""
     """What the recipient address said beside its purpose: `digest` in LIST-join-digest@, another person's address, …"""
 

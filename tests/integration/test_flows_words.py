@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from listserver.flows import membership
 from listserver.store.engine import Database
 from tests.integration.desk import Desk, open_desk
 
@@ -154,3 +155,48 @@ def test_an_undo_is_open_for_thirty_days(desk: Desk) -> None:
     desk.clock.moment += timedelta(days=31)
     desk.answer_to(done, "undo\n", Date="Thu, 02 Apr 2026 09:00:00 +0000")
     assert desk.member(GWEN).delivery == "digest"
+
+
+@pytest.mark.parametrize(
+    ("to", "line", "delivery", "state"),
+    [
+        (REQUEST, "SET toolshare NOMAIL", "each", "paused"),
+        (REQUEST, "set digest plain", "digest", "active"),
+        (REQUEST, "SIGNOFF toolshare", "each", "left"),
+        (REQUEST, "unsubscribe uZ9q2x", "each", "left"),
+        ("listserv@lists.example.org", "SIGNOFF toolshare", "each", "left"),
+        ("majordomo@lists.example.org", "unsubscribe toolshare", "each", "left"),
+        ("sympa@lists.example.org", "SET toolshare DIGEST", "digest", "active"),
+        (REQUEST, "unsubscribe later", "each", "active"),
+    ],
+)
+def test_lines_of_other_list_managers(desk: Desk, to: str, line: str, delivery: str, state: str) -> None:
+    """A person who knows any list manager is understood; what is none of their lines does nothing."""
+    desk.write(GWEN, to, subject="", text=f"{line}\n")
+    assert (desk.member(GWEN).delivery, desk.member(GWEN).state) == (delivery, state)
+
+
+def test_joining_as_listserv_taught_it(desk: Desk) -> None:
+    """`SUB LIST Name`: asked back as ever, and the name is the one shown."""
+    desk.write("ana@example.com", "listserv@lists.example.org", subject="", text="SUB toolshare Ana Sousa\n")
+    desk.answer_to(desk.newest("ana@example.com"))
+    assert (desk.member("ana@example.com").name, desk.member("ana@example.com").state) == ("Ana Sousa", "active")
+
+
+def test_another_persons_address_is_asked_there(desk: Desk) -> None:
+    """`unsubscribe address=…` for somebody else: nothing until that address says so, and the writer hears nothing of it."""
+    desk.join("tom@example.net")
+    desk.write(GWEN, REQUEST, subject="", text="unsubscribe toolshare tom@example.net\n")
+    assert desk.member("tom@example.net").state == "active"
+    assert desk.to(GWEN) == []
+    desk.answer_to(desk.newest("tom@example.net"))
+    assert desk.member("tom@example.net").state == "left"
+
+
+def test_a_list_that_was_not_written_to_is_named(desk: Desk) -> None:
+    """Nothing is done, and the answer says where to write."""
+    membership.create_list(desk.site, "garden@lists.example.org", {}, ["ruth@example.net"])
+    desk.site.directory.refresh()
+    desk.write(GWEN, REQUEST, subject="", text="unsubscribe garden\n")
+    assert desk.member(GWEN).state == "active"
+    assert "garden@lists.example.org" in desk.newest(GWEN).text
