@@ -38,6 +38,7 @@ _WEAK_SUBJECT = re.compile(rf"(?:{'|'.join(map(re.escape, WEAK_SUBJECTS))})(?!\w
 _COMMENT = re.compile(r"\([^()]*\)")
 _ANGLE = re.compile(r"<([^<>]*)>\s*$")
 _LIST_ID = re.compile(r"<([^<>]*)>")
+_REPORT_TYPE = re.compile(r"[a-z0-9.-]{1,40}")
 _CALENDAR = re.compile(rb"^content-type:[ \t]*text/calendar[ \t]*;(?:[^\n]|\n[ \t])*", re.I | re.M)
 _LONGEST_LOOK = 65_536  # octets of the body in which a calendar part is looked for
 
@@ -92,7 +93,8 @@ def _strong(header: Header, reverse_path: str) -> list[str]:
     found += [name for name in STRONG_FIELDS if header.count(name)]
     kind, parameters = read_parameters(header.first("content-type"))
     if kind == "multipart/report":
-        found.append(parameters.get("report-type", "").lower() or "report")
+        named = parameters.get("report-type", "").lower()
+        found.append(named if _REPORT_TYPE.fullmatch(named) else "report")
     return found
 
 

@@ -29,6 +29,7 @@ from listserver.mail import (
     message_id,
     mime,
     parse,
+    quoting,
     reply,
     subject,
 )
@@ -284,6 +285,38 @@ def _reader() -> wordreading.Reader:
     return wordreading.Reader(read_vocabulary())
 
 
+def _check_split(split: quoting.SplitText) -> None:
+    position = 0
+    for span in split.spans:
+        assert span.start == position
+        assert span.end > span.start
+        assert span.attribution is None or 0 <= span.attribution < len(split.attributions)
+        position = span.end
+    assert position == len(split.text)
+    for each in split.attributions:
+        assert 0 <= each.start <= each.end <= len(split.text)
+        assert all(map(is_storable, (each.name, each.address, each.message_id)))
+    split.own_text()
+    split.quoted_text()
+
+
+def attempt_quoting(data: bytes) -> None:
+    """The spans of any text, in order and without gaps, are the text."""
+    text = charsets.decode_bytes(data, "utf-8").replace("\x00", "")
+    split = quoting.split_text(text)
+
+    assert split.text == text
+    _check_split(split)
+
+
+def attempt_split_body(data: bytes) -> None:
+    """The same of the text of any message."""
+    split = quoting.split_body(data, headers.read_header(data))
+
+    _check_split(split)
+    assert is_storable(split.text, lines=True)
+
+
 def attempt_charsets(data: bytes) -> None:
     """Bytes under any label are text."""
     label, _line_end, rest = data.partition(b"\n")
@@ -444,6 +477,46 @@ TARGETS = {
                 b"From: a@b",
                 b"Sent from",
                 b"?",
+            ),
+        ),
+        Target(
+            name="quoting",
+            attempt=attempt_quoting,
+            seeds=_bodies("text/plain"),
+            tokens=(
+                b"> ",
+                b">> ",
+                b"| ",
+                b"JD> ",
+                b"\n",
+                b"\n\n",
+                b"-- \n",
+                b" wrote:\n",
+                b"On Mon, 3 Mar 2003 at 10:12 +0100, Ann <a@b> wrote:\n",
+                b"-----Original Message-----\n",
+                b"From: Ann <a@b>\nSent: Monday, March 3, 2003 10:12 AM\nTo: b\nSubject: c\n",
+                b"____\n",
+                b"-----BEGIN PGP SIGNED MESSAGE-----\n",
+                b"-----BEGIN PGP SIGNATURE-----\n",
+                b"-----END PGP SIGNATURE-----\n",
+                b"Sent from my phone\n",
+                b"Am 3.3.2003 um 10:12 schrieb Ann:\n",
+                b"2003-03-03 10:12 GMT+01:00 Ann <a@b>:\n",
+                b"---------\n",
+            ),
+        ),
+        Target(
+            name="split_body",
+            attempt=attempt_split_body,
+            seeds=_mails,
+            tokens=(
+                *_MIME_TOKENS,
+                b"<blockquote type=cite>",
+                b"</blockquote>",
+                b'<div class="gmail_quote">',
+                b"<div id=appendonsend>",
+                b"> ",
+                b" wrote:",
             ),
         ),
         Target(
