@@ -32,6 +32,10 @@ _INTRODUCTION = re.compile(
     re.M | re.I,
 )
 _REPLY = re.compile(r"\s*(?:\[[^\]]{1,40}\]\s*)*(?:re|aw|sv|antw?|vs|odp|fwd?|wg|tr|回复|答复)(?:\[\d+\])?\s?[:：]", re.I)
+_COUNTS = (
+    *("missing", "replies", "quoting", "quoting_right", "parent_right", "thread_right"),
+    *("decided", "decided_right", "fresh", "fresh_attached"),
+)
 _BY_TEXT = ("quote", "digest", "greeting")
 
 
@@ -124,7 +128,7 @@ def read_truth(messages: Sequence[bytes]) -> dict[str, Truth]:
 
 def score(truth: Mapping[str, Truth], placed: Mapping[str, Placed]) -> tuple[dict[str, float | int | None], list[dict[str, Any]]]:
     """The figures of one archive, and every error. A post that is missing counts as wrong everywhere."""
-    n: Counter[str] = Counter(posts=len(truth))
+    n: Counter[str] = Counter(dict.fromkeys(_COUNTS, 0), posts=len(truth))
     errors: list[dict[str, Any]] = []
     for own, true in truth.items():
         got = placed.get(own)

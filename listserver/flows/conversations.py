@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.engine import Connection, Row
 
 from listserver.errors import NotFound
+from listserver.flows import quotations
 from listserver.lists.threads import order_posts
 from listserver.store import evidence, incoming, posts
 
@@ -108,9 +109,11 @@ def explain(connection: Connection, list_id: int, post_name: str) -> dict[str, A
         for p in pieces
         if p.parent is not None or p.message_id
     ]
-    described["quotes"] = []
+    quotes = quotations.describe(connection, list_id, post)
+    described["quotes"] = [each.described for each in quotes]
     sentences = [chosen.detail if chosen is not None else "It starts a conversation."]
     sentences += [f"{'Before: ' if piece.undone_at else 'Not followed: '}{piece.detail}" for piece in others]
+    sentences += [each.sentence for each in quotes]
     sentences += _about(connection, list_id, post)
     described["sentences"] = sentences
     return described

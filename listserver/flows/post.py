@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from listserver import maillog
-from listserver.flows import answers, judging, notices, threading, waiting, weighing
+from listserver.flows import answers, judging, notices, relinking, threading, waiting, weighing
 from listserver.flows.accept import Arrival, Prepared, signs_of
 from listserver.flows.site import Site
 from listserver.lists import moderation
@@ -203,6 +203,7 @@ def publish(connection: Connection, site: Site, one: Incoming, member: Any, name
             "flags": placed.flags,
         },
     )
+    relinking.look_again(connection, alist.id, placed.look_again, now)
     if member is not None:
         members.count_post(connection, alist.id, member.id)
     missing = names_of(left_out(prepared.raw, prepared.header)) if alist.options.attachments == "strip" else ()

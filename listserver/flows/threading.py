@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from listserver.flows import weighing, words
+from listserver.flows import evidence_rows, relinking, weighing, words
 from listserver.lists import decision
 from listserver.lists.matching import Newcomer
-from listserver.lists.threads import AwaitedId, Candidate, PostRef, choose_parent, late_parent, refused_cycle, would_cycle
+from listserver.lists.threads import AwaitedId, PostRef, choose_parent, late_parent, refused_cycle, would_cycle
 from listserver.mail.message_id import ReplyIds
 from listserver.store import evidence, posts
 from listserver.store.clean import clean_text
@@ -24,13 +24,14 @@ from listserver.store.clean import clean_text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """Where a post stands."""
+    """Where a post stands. `look_again` names posts that may answer it: `relinking.look_again` once the post is stored."""
 
     conversation: int
     parent: int | None
     kind: str
     score: float
     flags: str
+    look_again: tuple[int, ...] = ()
 
 
 def look_up(connection: Connection, list_id: int, message_id: str, ids: ReplyIds) -> list[Any]:
@@ -72,13 +73,7 @@ def place(
         {target.number: target.conversation} if target else {}
     )
     conversation = by_number.get(parent) or gathered.conversation_of(parent) if parent is not None else number
-    evidence.add(
-        connection,
-        [
-            _row(list_id, number, position, candidate, chosen=position == 1, now=now)
-            for position, candidate in enumerate((decided.chosen, *decided.others), start=1)
-        ],
-    )
+    evidence_rows.keep(connection, list_id, number, (decided.chosen, *decided.others), now)
     joined = {conversation}
     if match.awaited:
         joined |= _await(connection, list_id, number, match.awaited)
@@ -88,9 +83,16 @@ def place(
             connection, list_id, PostRef(number=number, message_id=message_id, conversation=conversation), parent, waiting, now
         )
     conversation = _merge(connection, list_id, joined)
-    words.keep(connection, list_id, number, gathered, parent)
+    own = words.keep(connection, list_id, number, gathered, parent)
     flags = f"another post, #{twin.number}, has the same Message-ID and other content" if twin is not None else ""
-    return Placed(conversation=conversation, parent=parent, kind=decided.chosen.kind, score=decided.chosen.score, flags=flags)
+    return Placed(
+        conversation=conversation,
+        parent=parent,
+        kind=decided.chosen.kind,
+        score=decided.chosen.score,
+        flags=flags,
+        look_again=relinking.find(connection, list_id, number, gathered, own),
+    )
 
 
 def _await(connection: Connection, list_id: int, number: int, awaited: Sequence[AwaitedId]) -> set[int]:
@@ -123,13 +125,13 @@ def _adopt(
         child = children[each.post_number]
         joined.add(child.conversation)
         if would_cycle(child.number, arrived.number, parent_of.get):
-            evidence.note(connection, list_id, child.number, _values(refused_cycle(each.field, arrived)), now)
+            evidence.note(connection, list_id, child.number, evidence_rows.values(refused_cycle(each.field, arrived)), now)
             continue
         nearer = evidence.awaited_by(connection, list_id, child.number, each.rank)
         link = late_parent(each.field, each.rank, arrived, nearer)
         parent_of[child.number] = arrived.number
         posts.link(connection, list_id, child.number, parent=arrived.number, kind=link.kind, score=link.score)
-        evidence.choose_anew(connection, list_id, child.number, _values(link), now)
+        evidence.choose_anew(connection, list_id, child.number, evidence_rows.values(link), now)
         evidence.no_longer_awaited(connection, list_id, child.number, each.rank)
     evidence.arrived(connection, list_id, arrived.message_id)
     return joined
@@ -142,26 +144,3 @@ def _merge(connection: Connection, list_id: int, conversations: set[int]) -> int
     if others:
         posts.move_conversations(connection, list_id, others, oldest)
     return oldest
-
-
-def _values(candidate: Candidate) -> dict[str, object]:
-    return {
-        "kind": candidate.kind,
-        "parent": candidate.parent,
-        "message_id": clean_text(candidate.message_id, 998),
-        "score": candidate.score,
-        "detail": clean_text(candidate.detail, 1000),
-        "made_by": "headers",
-    }
-
-
-def _row(list_id: int, number: int, position: int, candidate: Candidate, *, chosen: bool, now: datetime) -> dict[str, object]:
-    return {
-        "list_id": list_id,
-        "post_number": number,
-        "id": position,
-        "chosen": chosen,
-        "made_at": now,
-        "undone_at": None,
-        **_values(candidate),
-    }

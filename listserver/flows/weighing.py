@@ -5,7 +5,8 @@ Reads only, inside one list. The same for a post that arrives and for one that i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy.engine import Connection
 from listserver.lists import decision, matching
 from listserver.lists.decision import Estimate
 from listserver.lists.fingerprints import Reading
-from listserver.lists.matching import Held, Newcomer, Question, Weighed
+from listserver.lists.matching import Held, Newcomer, Question, Weighed, leads_series
 from listserver.lists.people import Person
 from listserver.mail.parse import ParsedMessage
 from listserver.mail.subject import base_subject, is_reply_subject
@@ -26,6 +27,8 @@ _BY_WORDS = 12  # candidates of each kind
 _BY_SUBJECT = 8
 _AROUND = 10
 _SEEN = 30  # posts of a subject or conversation that are looked at, to take those nearest in time
+_FORMER = re.compile(r"\s*[(\[]\s*was\b:?\s*([^()\[\]]{1,300})[)\]]?\s*$", re.I)
+_RECENT = 12  # posts before this one among which the other parts of a series are
 _CLOCKS = 86_400  # seconds by which a parent may be younger than its answer, by their dates
 
 
@@ -62,6 +65,7 @@ def newcomer(parsed: ParsedMessage, reading: Reading, message_id: str, date: dat
         written=int(date.timestamp()),
         subject=parsed.subject,
         base_subject=subject_key(parsed.subject),
+        former_subject=former_subject(parsed.subject),
         is_reply=is_reply_subject(parsed.subject),
         to=frozenset(str(box.address).lower() for box in parsed.to[:50]),
         cc=frozenset(str(box.address).lower() for box in parsed.cc[:50]),
@@ -70,11 +74,18 @@ def newcomer(parsed: ParsedMessage, reading: Reading, message_id: str, date: dat
 
 
 def subject_key(subject: str) -> str:
-    """The base subject as it is compared and stored."""
-    return clean_text(base_subject(subject), 400).casefold()
+    """The base subject as it is compared and stored, without what it was before."""
+    base = base_subject(subject)
+    return clean_text(_FORMER.sub("", base) or base, 400).casefold()
 
 
-def gather(connection: Connection, list_id: int, newcomer: Newcomer, named: Iterable[int] = (), *, itself: int = 0) -> Gathered:
+def former_subject(subject: str) -> str:
+    """The base subject that a changed one names: `Beans (was: Peas)` was about peas; '' when it names none."""
+    match = _FORMER.search(base_subject(subject))
+    return subject_key(match[1]) if match is not None else ""
+
+
+def gather(connection: Connection, list_id: int, newcomer: Newcomer, named: Sequence[int] = (), *, itself: int = 0) -> Gathered:
     """Find candidates by words, by subject and around those, and weigh them; `named` are those that its fields name."""
     _learnt_at, footer = fingerprints.footer(connection, list_id)
     question = matching.ask(newcomer.reading, footer)
@@ -83,18 +94,26 @@ def gather(connection: Connection, list_id: int, newcomer: Newcomer, named: Iter
     same_subject: list[tuple[int, int]] = []
     if newcomer.base_subject:
         same_subject = fingerprints.of_subject(connection, list_id, newcomer.base_subject, _SEEN)
-    if question.marked:
-        by_words = ranked[:_BY_WORDS]
-    else:
-        alike = {number for number, _written in same_subject}
-        by_words = [number for number in ranked if number in alike][:_BY_WORDS]
-    around = fingerprints.of_conversations(connection, list_id, by_words[:4], _SEEN)
+    if newcomer.former_subject:
+        same_subject += fingerprints.of_subject(connection, list_id, newcomer.former_subject, _SEEN)
+    by_words = ranked[:_BY_WORDS]
+    around = fingerprints.of_conversations(connection, list_id, by_words[:4], _SEEN) if by_words else []
+    series = fingerprints.newest(connection, list_id, _RECENT) if matching.series_of(newcomer.subject) else []
     numbers = dict.fromkeys(
-        (*named, *by_words, *_nearest(same_subject, newcomer.written, _BY_SUBJECT), *_nearest(around, newcomer.written, _AROUND))
+        (
+            *named,
+            *series,
+            *by_words,
+            *_nearest(same_subject, newcomer.written, _BY_SUBJECT if question.marked else 2 * _BY_SUBJECT),
+            *_nearest(around, newcomer.written, _AROUND),
+        )
     )
     numbers.pop(itself, None)
+    relevant = {*named, *by_words, *(number for number, _written in (*same_subject, *around))}
     rows = fingerprints.facts(connection, list_id, list(numbers))
-    pool = [_held(row) for row in rows]
+    pool = [
+        held for held in map(_held, rows) if held.number not in series or held.number in relevant or leads_series(newcomer, held)
+    ]
     weighed = matching.weigh(newcomer, question, pool, found, fingerprints.COMMON)
     return Gathered(newcomer, question, weighed, decision.estimate(weighed), footer, same_subject, found)
 
@@ -106,14 +125,15 @@ def _nearest(posts: Sequence[tuple[int, int]], written: int, most: int) -> list[
 
 
 def _held(row: Any) -> Held:
-    number, message_id, conversation, parent, name, address, subject, _kind, _score, written, own, whole = row
+    number, message_id, conversation, parent, name, address, subject, base, _kind, _score, written, own, whole = row
     return Held(
         number=number,
         message_id=message_id,
         conversation=conversation,
         parent=parent,
         author=Person(name=name, address=address),
-        base_subject=subject,
+        subject=subject,
+        base_subject=base,
         written=written,
         own=fingerprints.unpack(own),
         whole=fingerprints.unpack(whole),

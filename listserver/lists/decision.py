@@ -20,7 +20,8 @@ from listserver.lists.people import is_same
 from listserver.lists.threads import Candidate, ThreadMatch
 
 CERTAIN = 0.97  # a link of which we are as sure as this is made without a mark
-JOIN = 0.9  # a conversation of which we are as sure is joined, its likeliest parent marked as uncertain
+JOIN = 0.9  # as sure that it answers something here: then the likeliest conversation is joined, the parent marked as uncertain,
+LIKELY = 0.45  # if that conversation is as likely (two may hold the same text)
 _SUGGESTED = 0.02  # what is less likely is not worth keeping
 _ENOUGH = 6  # own fingerprints that must be quoted before the text speaks against a field
 _SERIES = re.compile(r"\d+\s*/\s*\d+|\b(?:part|patch|vol|no|nr|#)\W{0,2}\d", re.I)
@@ -141,10 +142,14 @@ def decide(headers: ThreadMatch, estimates: Sequence[Estimate], newcomer: Newcom
 
 
 def _likeliest(estimates: Sequence[Estimate]) -> Estimate | None:
-    """The parent that is certain, or the likeliest of the conversation that is."""
-    for each in estimates:
-        if each.weighed.held is not None and (each.parent >= CERTAIN or each.conversation >= JOIN):
-            return each
+    """The parent that is certain, or the likeliest one of the likeliest conversation, or None when it may answer nothing here."""
+    none = next((each.parent for each in estimates if each.weighed.held is None), 0.0)
+    known = [each for each in estimates if each.weighed.held is not None]
+    if not known:
+        return None
+    best = max(known, key=lambda each: (each.conversation, each.parent))
+    if known[0].parent >= CERTAIN or (1 - none >= JOIN and best.conversation >= LIKELY):
+        return known[0] if known[0].parent >= CERTAIN else best
     return None
 
 

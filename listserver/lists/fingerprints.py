@@ -36,7 +36,7 @@ _ACCENTS = re.compile("[\u0300-\u036f]+")
 _SIGN = re.compile(f"[{_NO_SPACES}]")
 _SIGN_OR_WORD = re.compile(rf"[{_NO_SPACES}]|[^\W_{_NO_SPACES}]+")
 # Addresses of pages are broken, expanded and rewritten on their way: they are no words.
-_LINK = re.compile(r"<?\b(?:https?|ftp|mailto):[^\s<>\"]{1,2000}>?|<[^\s<>]{1,200}@[^\s<>]{1,200}>", re.I)
+LINK = re.compile(r"<?\b(?:https?|ftp|mailto):[^\s<>\"]{1,2000}>?|<[^\s<>]{1,200}@[^\s<>]{1,200}>", re.I)
 _GREETING_WORDS = 5
 _GREETING_END = re.compile(r"[,!:.;，：！、]|\s[-–—]+(?:\s|$)")
 
@@ -84,7 +84,7 @@ def read_split(split: SplitText) -> Reading:
     quoted = runs.within(_joined((start, end) for start, end, level in stretches if level >= 1))
     own = runs.within((start, end) for start, end, level in stretches if level == 0)
     own_words = [word for start, end, level in stretches if level == 0 for word in words[start:end]]
-    outer = dict.fromkeys(span.attribution for span in split.spans if span.level == 1 and span.attribution is not None)
+    outer = tuple(each for each in split.attributions if each.level == 0)
     return Reading(
         own=_kept(own),
         near=_kept(near),
@@ -92,7 +92,7 @@ def read_split(split: SplitText) -> Reading:
         whole=whole_of(runs.hashes),
         tail=array("I", low(runs.hashes[-TAIL:])),
         short=" ".join(own_words) if len(own_words) < RUN else "",
-        attributions=tuple(split.attributions[index] for index in outer),
+        attributions=outer,
         greeting=_greeting(split),
     )
 
@@ -136,7 +136,7 @@ def words_of(text: str) -> list[str]:
     """The words of a text as they are compared: compatible forms, without case and accents (Unicode UAX #15)."""
     text = text[:_LONGEST]
     if "://" in text or "@" in text or "mailto:" in text:
-        text = _LINK.sub(" ", text)
+        text = LINK.sub(" ", text)
     if text.isascii():
         return _WORD.findall(text.lower())
     folded = unicodedata.normalize("NFKD", text.casefold())

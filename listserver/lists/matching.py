@@ -9,6 +9,7 @@ speak beside the words; `lists.decision` weighs everything together. Pure: the s
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +19,11 @@ from listserver.lists.fingerprints import MOST, Reading, low
 from listserver.lists.people import Person, agreement, greets, is_same, name_words
 from listserver.mail.quoting import Attribution
 
-ASKED = 200  # fingerprints looked up of the nearest quotes, and as many of all others
+ASKED = 96  # fingerprints looked up of the nearest quotes, and as many of all others
 _DAY = 86_400
 _ZONES = 26 * 3_600  # seconds between the same clock time in the two farthest time zones
+_FRESH = 5  # new fingerprints in a row that are words of the writer's, not the seam between two quotes
+_SERIES = re.compile(r"\b(\d{1,3})\s?/\s?(\d{1,3})\b")
 _HALF_HOUR = 1_800  # time zones move a clock by a multiple of this
 
 FEATURES = (
@@ -37,6 +40,7 @@ FEATURES = (
     "q-missing",  # log of the number that it does not hold
     "q-full",  # it holds all of them, or nearly
     "q-own",  # some of its own words are quoted
+    "q-first",  # log of the number of quoted fingerprints that no earlier candidate wrote
     "q-alone",  # two or more quoted fingerprints were written by it alone
     "q-near",  # the share of first-level quotes that it wrote itself
     "q-far",  # the share of deeper quotes that it wrote itself
@@ -47,6 +51,13 @@ FEATURES = (
     "q-between",  # log of the number of candidates of its conversation written after it
     "u-cover",  # nothing marked: the share of all known words that the candidate's whole text holds
     "u-own",
+    "u-first",
+    "u-beside",  # the share of the new post's own words that stand beside words of the candidate
+    "u-missing",
+    "u-named",  # as above, where nothing is marked and a line only looks like an attribution
+    "u-other-named",
+    "u-minute",
+    "u-other-minute",
     "u-alone",
     "u-share",
     "u-hits",
@@ -58,6 +69,8 @@ FEATURES = (
     "n-between",
     "n-last-other",  # the newest post of its conversation by somebody else
     "n-root",  # it begins its conversation
+    "series",  # it is the cover letter of the numbered series that the new post belongs to, or its first part
+    "was",  # its subject is the one that the new post says it had before
     "none-q",  # the alternative that the post answers none of them, by what the post is like
     "none-u",
     "none-n",
@@ -78,6 +91,7 @@ class Newcomer:
     written: int
     subject: str
     base_subject: str
+    former_subject: str
     is_reply: bool
     to: frozenset[str]
     cc: frozenset[str]
@@ -93,6 +107,7 @@ class Held:
     conversation: int
     parent: int | None
     author: Person
+    subject: str
     base_subject: str
     written: int
     own: array[int]
@@ -125,13 +140,14 @@ class Question:
 
 
 def ask(reading: Reading, footer: frozenset[int]) -> Question:
-    """Which fingerprints to look up: of what is quoted, or of everything where no quote is marked; the footer is no quote."""
+    """Which fingerprints to look up: of what is quoted. Where no quote is marked, all words count as quoted, and posts of the
+    same subject are compared without being looked up. The footer is no quote."""
     if reading.quotes:
         near = [each for each in reading.near if each & 0xFFFFFFFF not in footer]
         far = [each for each in reading.far if each & 0xFFFFFFFF not in footer]
     else:
         near, far = [each for each in reading.own if each & 0xFFFFFFFF not in footer], []
-    asked = (*_sample(near), *_sample(far))
+    asked = (*_sample(near), *_sample(far)) if reading.quotes else ()
     return Question(asked=asked, near=frozenset(low(near)), far=frozenset(low(far)), marked=reading.quotes)
 
 
@@ -156,40 +172,43 @@ def weigh(
 ) -> list[Weighed]:
     """The figures of each candidate, and of the alternative that none is answered (it comes last)."""
     too_common = {each & 0xFFFFFFFF for each, numbers in found.items() if len(numbers) > common}
-    alone = {each & 0xFFFFFFFF: numbers[0] for each, numbers in found.items() if len(numbers) == 1}
     near, far = question.near - too_common, question.far - too_common
     quoted = question.near | question.far
     covers = {held.number: quoted.intersection(held.whole) for held in pool}
     owns = {held.number: (near.intersection(held.own), far.intersection(held.own)) for held in pool}
+    ordered = sorted(pool, key=lambda held: (held.written, held.message_id))
+    first, alone = _writers(ordered, quoted)
     known: set[int] = set()
     if not question.marked:
         for held in pool:
             if owns[held.number][0]:
                 known |= covers[held.number]
     block = "q" if question.marked and quoted else "u" if len(known) >= 2 else "n"
-    ordered = sorted(pool, key=lambda held: (held.written, held.message_id))
     context = _Context(newcomer, block, ordered)
     shared = _shared_addresses(pool)
+    beside = _beside(newcomer.reading.own, known, first) if block == "u" else {}
     weighed = []
     for held in ordered:
-        figures = _about_people(newcomer, held, own_address=held.author.address.lower() not in shared)
+        figures = _about_people(newcomer, held, block, own_address=held.author.address.lower() not in shared)
         if held.written > newcomer.written + 300:
             figures["later"] = 1.0
         own_near, own_far = owns[held.number]
         cover, hits = covers[held.number], len(own_near) + len(own_far)
         share = hits / len(held.own) if held.own else 0.0
         covered = 0.0
+        alone_hits = sum(1 for each in (*own_near, *own_far) if alone.get(each) == held.number)
+        first_hits = sum(1 for each in (*own_near, *own_far) if first.get(each) == held.number)
         if block == "q":
             reach = held.whole[-1] if len(held.whole) >= MOST else 0xFFFFFFFF
             within = sum(1 for each in quoted if each <= reach) if reach < 0xFFFFFFFF else len(quoted)
             covered = len(cover) / max(within, 1)
-            missing = within - len(cover)
             figures |= {
                 "q-cover": covered,
-                "q-missing": math.log1p(missing),
+                "q-missing": math.log1p(within - len(cover)),
                 "q-full": float(covered >= 0.97),
                 "q-own": float(hits > 0),
-                "q-alone": float(sum(1 for each in (*own_near, *own_far) if alone.get(each) == held.number) >= 2),
+                "q-first": math.log1p(first_hits) / 4,
+                "q-alone": float(alone_hits >= 2),
                 "q-near": len(own_near) / len(near) if near else 0.0,
                 "q-far": len(own_far) / len(far) if far else 0.0,
                 "q-share": share,
@@ -199,8 +218,11 @@ def weigh(
             covered = len(cover & known) / len(known)
             figures |= {
                 "u-cover": covered,
+                "u-missing": math.log1p(len(known) - len(cover & known)),
                 "u-own": float(hits > 0),
-                "u-alone": float(sum(1 for each in own_near if alone.get(each) == held.number) >= 2),
+                "u-first": math.log1p(first_hits) / 4,
+                "u-beside": beside.get(held.number, 0.0),
+                "u-alone": float(alone_hits >= 2),
                 "u-share": share,
                 "u-hits": math.log1p(hits) / 4,
             }
@@ -212,9 +234,45 @@ def weigh(
     return weighed
 
 
+def _writers(ordered: Sequence[Held], wanted: frozenset[int]) -> tuple[dict[int, int], dict[int, int]]:
+    """Who of the candidates, the oldest first, wrote each of the wanted fingerprints, and which ones only one of them did.
+
+    Whoever has it later repeats it, perhaps without a mark.
+    """
+    first: dict[int, int] = {}
+    again: set[int] = set()
+    for held in ordered:
+        for each in wanted.intersection(held.own):
+            if first.setdefault(each, held.number) != held.number:
+                again.add(each)
+    return first, {each: number for each, number in first.items() if each not in again}
+
+
+def _beside(own: Sequence[int], known: set[int], first: Mapping[int, int]) -> dict[int, float]:
+    """How much of what is new in an unmarked text stands beside each candidate's words: a writer answers what stands there."""
+    weights: dict[int, float] = {}
+    fresh, before = 0, None
+    total = 0.0
+    for each in (*low(own), -1):
+        if each in known or each == -1:
+            writer = first.get(each)
+            if fresh >= _FRESH:
+                total += min(fresh, 20)
+                for neighbour in {before, writer} - {None}:
+                    if neighbour is not None:
+                        weights[neighbour] = weights.get(neighbour, 0.0) + min(fresh, 20)
+            fresh = 0
+            before = writer if writer is not None else before
+        else:
+            fresh += 1
+    return {number: weight / total for number, weight in weights.items()}
+
+
 def _row(held: Held | None, figures: Mapping[str, float], cover: float, shared: int) -> Weighed:
-    named = int(figures.get("named", 0) - figures.get("other-named", 0))
-    minute = int(figures.get("minute", 0) - figures.get("other-minute", 0))
+    named = int(figures.get("named", figures.get("u-named", 0)) - figures.get("other-named", figures.get("u-other-named", 0)))
+    minute = int(
+        figures.get("minute", figures.get("u-minute", 0)) - figures.get("other-minute", figures.get("u-other-minute", 0))
+    )
     return Weighed(held, {_INDEX[k]: v for k, v in figures.items() if v}, cover, shared, named, minute)
 
 
@@ -229,7 +287,7 @@ def _shared_addresses(pool: Sequence[Held]) -> set[str]:
     return shared
 
 
-def _about_people(newcomer: Newcomer, held: Held, *, own_address: bool) -> dict[str, float]:
+def _about_people(newcomer: Newcomer, held: Held, block: str, *, own_address: bool) -> dict[str, float]:
     figures: dict[str, float] = {}
     named = minute = 0
     for each in newcomer.reading.attributions[:3]:
@@ -237,8 +295,9 @@ def _about_people(newcomer: Newcomer, held: Held, *, own_address: bool) -> dict[
         at = _same_minute(_moments(each), held.written, exact=each.zone_known) if each.minute_known else 0
         if (agrees + at, agrees) > (named + minute, named) or not (named or minute):
             named, minute = agrees, at
-    figures["named" if named > 0 else "other-named"] = float(abs(named))
-    figures["minute" if minute > 0 else "other-minute"] = float(abs(minute))
+    kind = "u-" if block == "u" else ""
+    figures[f"{kind}named" if named > 0 else f"{kind}other-named"] = float(abs(named))
+    figures[f"{kind}minute" if minute > 0 else f"{kind}other-minute"] = float(abs(minute))
     address = held.author.address.lower()
     figures["to"] = float(own_address and address in newcomer.to)
     figures["cc"] = float(own_address and address in newcomer.cc)
@@ -291,10 +350,26 @@ class _Context:
         same = bool(held.base_subject) and held.base_subject == self._newcomer.base_subject
         days = abs(self._newcomer.written - held.written) / _DAY
         return {
+            "series": float(leads_series(self._newcomer, held)),
+            "was": float(bool(self._newcomer.former_subject) and held.base_subject == self._newcomer.former_subject),
             f"{self._block}-subject": float(same),
             f"{self._block}-age": math.log1p(days),
             f"{self._block}-between": math.log1p(self._after[held.number]),
         }
+
+
+def series_of(subject: str) -> tuple[int, int] | None:
+    """The place in a numbered series that a subject gives: `[PATCH v2 3/7]` is (3, 7)."""
+    match = _SERIES.search(subject)
+    return (int(match[1]), int(match[2])) if match is not None and int(match[1]) <= int(match[2]) else None
+
+
+def leads_series(newcomer: Newcomer, held: Held) -> bool:
+    """Whether a new post is a part of a series whose cover letter (or first part, if there is none) the candidate is."""
+    mine, theirs = series_of(newcomer.subject), series_of(held.subject)
+    if mine is None or theirs is None or newcomer.is_reply or mine[1] != theirs[1] or mine[0] <= theirs[0] or theirs[0] > 1:
+        return False
+    return is_same(newcomer.author, held.author) and abs(newcomer.written - held.written) <= 3_600
 
 
 def _none(newcomer: Newcomer, block: str, quoted: frozenset[int]) -> dict[str, float]:

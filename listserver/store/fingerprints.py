@@ -57,9 +57,10 @@ def unpack(packed: bytes | None) -> array[int]:
 
 def add(connection: Connection, list_id: int, number: int, hashes: Iterable[int]) -> None:
     """Index a post under the fingerprints of its own words."""
-    rows = [{"list_id": list_id, "hash": each, "number": number} for each in sorted(hashes)]
-    if rows:
-        _ADD.run_many(connection, rows)
+    _ADD.run_tuples(connection, _COLUMNS, [(list_id, each, number) for each in sorted(hashes)])
+
+
+_COLUMNS = ("list_id", "hash", "number")
 
 
 _ADD = insert(_F)
@@ -67,9 +68,7 @@ _ADD = insert(_F)
 
 def await_text(connection: Connection, list_id: int, number: int, hashes: Iterable[int]) -> None:
     """Note what a post quotes and nobody wrote, so that the post is looked at again when somebody turns out to have."""
-    rows = [{"list_id": list_id, "hash": each, "number": number} for each in sorted(hashes)]
-    if rows:
-        _AWAIT.run_many(connection, rows)
+    _AWAIT.run_tuples(connection, _COLUMNS, [(list_id, each, number) for each in sorted(hashes)])
 
 
 _AWAIT = insert(_A)
@@ -94,25 +93,25 @@ def _find(
     connection: Connection, statements: dict[str, HotStatement], list_id: int, hashes: Sequence[int]
 ) -> dict[int, list[int]]:
     found: defaultdict[int, list[int]] = defaultdict(list)
-    rows: Any
     if not hashes:
         return found
     if connection.dialect.name != "sqlite":
-        rows = statements["postgresql"].run(connection, {"l": list_id, "hashes": list(hashes)})
-        for each, number in rows:
+        for each, number in statements["postgresql"].run_plain(connection, {"l": list_id, "hashes": list(hashes)}):
             found[each].append(number)
         return found
     for start in range(0, len(hashes), _ASKED):
         asked = hashes[start : start + _ASKED]
-        filled = {f"h_{n}": asked[n] if n < len(asked) else asked[-1] for n in range(_ASKED)}
         slots = next(s for s in _SLOTS if s >= len(asked))
-        rows = statements[f"sqlite {slots}"].run(connection, {"l": list_id, **filled})
-        for each, number in rows:
+        values: dict[str, int | None] = dict(zip(_NAMES, asked, strict=False), l=list_id)
+        for name in _NAMES[len(asked) : slots]:
+            values[name] = None  # finds nothing
+        for each, number in statements[f"sqlite {slots}"].run_plain(connection, values):
             found[each].append(number)
     return found
 
 
 _SLOTS = (8, 24, _ASKED)
+_NAMES = tuple(f"h_{n}" for n in range(_ASKED))
 
 
 def _statements(table: Any) -> dict[str, HotStatement]:
@@ -144,6 +143,7 @@ _FACTS = (
     _P.c.parent,
     _P.c.author_name,
     _P.c.author_address,
+    _P.c.subject,
     _P.c.base_subject,
     _P.c.kind,
     _P.c.score,
@@ -154,7 +154,7 @@ _FACTS = (
 _BOTH = _P.join(_T, sa.and_(_T.c.list_id == _P.c.list_id, _T.c.number == _P.c.number))
 
 
-def facts(connection: Connection, list_id: int, numbers: Sequence[int]) -> list[Row[Any]]:
+def facts(connection: Connection, list_id: int, numbers: Sequence[int]) -> list[Any]:
     """What matching needs to know of these posts; those whose text was never read are left out."""
     if not numbers:
         return []
@@ -162,7 +162,7 @@ def facts(connection: Connection, list_id: int, numbers: Sequence[int]) -> list[
     if slots is None:
         numbers, slots = numbers[: _FACT_SLOTS[-1]], _FACT_SLOTS[-1]
     filled = {f"n_{n}": numbers[min(n, len(numbers) - 1)] for n in range(slots)}
-    return list(_OF_NUMBERS[slots].run(connection, {"l": list_id, **filled}))
+    return list(_OF_NUMBERS[slots].run_plain(connection, {"l": list_id, **filled}))
 
 
 _FACT_SLOTS = (4, 12, 24, 48)
@@ -180,7 +180,7 @@ _OF_NUMBERS = {
 
 def of_subject(connection: Connection, list_id: int, base_subject: str, most: int) -> list[tuple[int, int]]:
     """The newest posts with this base subject: number, and second of writing."""
-    rows: Any = _OF_SUBJECT.run(connection, {"l": list_id, "s": base_subject, "most": most})
+    rows = _OF_SUBJECT.run_plain(connection, {"l": list_id, "s": base_subject, "most": most})
     return [(number, written) for number, written in rows]
 
 
@@ -193,12 +193,26 @@ _OF_SUBJECT = HotStatement(
 )
 
 
+def newest(connection: Connection, list_id: int, most: int) -> list[int]:
+    """The numbers of the newest posts."""
+    rows = _NEWEST.run_plain(connection, {"l": list_id, "most": most})
+    return [number for (number,) in rows]
+
+
+_NEWEST = HotStatement(
+    sa.select(_P.c.number)
+    .where(_P.c.list_id == sa.bindparam("l"))
+    .order_by(_P.c.number.desc())
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+
+
 def of_conversations(connection: Connection, list_id: int, numbers: Sequence[int], most: int) -> list[tuple[int, int]]:
     """The newest posts of the conversations in which these (at most four) posts stand: number, and second of writing."""
     if not numbers:
         return []
     filled = {f"n_{n}": numbers[min(n, len(numbers) - 1)] for n in range(4)}
-    rows: Any = _OF_CONVERSATIONS.run(connection, {"l": list_id, "most": most, **filled})
+    rows = _OF_CONVERSATIONS.run_plain(connection, {"l": list_id, "most": most, **filled})
     return [(number, written) for number, written in rows]
 
 

@@ -94,6 +94,30 @@ class HotStatement:
         cursor = raw.executemany(how.sql, [_in_order(how, {**how.fixed, **row} if how.fixed else row) for row in rows])
         return int(cursor.rowcount)
 
+    def run_tuples(self, connection: Connection, names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
+        """Execute for each row of plain values (no moments), given in the order of `names`: for very many rows."""
+        if not rows:
+            return
+        how = self._compiled.get(connection.dialect.name) or self._compile(connection)
+        if how.order is None:
+            connection.exec_driver_sql(how.sql, [{**how.fixed, **dict(zip(names, row, strict=True))} for row in rows])
+            return
+        if how.order != names:
+            places = [names.index(name) for name in how.order]
+            rows = [tuple([row[place] for place in places]) for row in rows]
+        raw: Any = connection.connection.driver_connection
+        raw.executemany(how.sql, rows)
+
+    def run_plain(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
+        """All rows as plain tuples, for one set of values; no moments go in or come out."""
+        how = self._compiled.get(connection.dialect.name) or self._compile(connection)
+        given = {**how.fixed, **values} if how.fixed else values
+        if how.order is None:
+            return connection.exec_driver_sql(how.sql, dict(given)).fetchall()
+        raw: Any = connection.connection.driver_connection
+        rows: Sequence[Any] = raw.execute(how.sql, tuple([given[name] for name in how.order])).fetchall()
+        return rows
+
     def _compile(self, connection: Connection) -> _Compiled:
         compiled: Any = self._clause.compile(dialect=connection.dialect)  # type: ignore[attr-defined]
         order = tuple(compiled.positiontup) if compiled.positional else None
