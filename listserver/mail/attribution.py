@@ -15,6 +15,7 @@ LONGEST = 500  # characters that are read of one attribution
 _LONGEST_LOCAL = 64
 _MOST_ADDRESSES = 6
 _LONGEST_NAME = 7  # words
+_LONGEST_UNCASED = 4
 _LONGEST_ROLE = 16  # words between a date and an address, where programs put all that a directory knows of somebody
 
 _DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}")
@@ -25,8 +26,9 @@ _SPELT = re.compile(
 )
 _HIDDEN = re.compile(r"\[(?:hidden email|email protected|email hidden)\]", re.I)
 _BRACKETED = re.compile(r"<[^<>\s]{1,200}@[^<>\s]{1,200}>")
-_LINK = re.compile(r"\[?<?mailto:[^\s>\]]{1,200}[>\]]?|<?https?://[^\s>]{1,200}>?", re.I)
-_ENDS = re.compile(r"[:：][\s*_\"'»”)\]]{0,4}$")
+_LINK = re.compile(r"mailto:|<?https?://[^\s>]{1,200}>?", re.I)
+_BIDI = dict.fromkeys((0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), " ")  # places in the text stay
+_ENDS = re.compile(r"[:：][\s*_\"'»”)\]]{0,5}$")
 _VERB_WORDS = (
     "wrote writes write said says say asked replied posted spake spoke quoth schrieb schreibt sagte meinte écrit dit écrivait escribió "
     "escribio escribe dijo escreveu disse scrive scritto scrisse schreef skrev skriver napsal napsala napisał napisała pisze kirjoitti "
@@ -54,7 +56,7 @@ _WEEKDAYS = frozenset(_WEEKDAY_WORDS.split())
 _WEEKDAY = re.compile(r"(?<!\w)[^\W\d_]{1,4}[.,]{1,2}\s*$")
 _SENTENCE = re.compile(r"[.!?…。！？]\s+(?=\S)|[。！？]")
 _MOST_LEADING = 6
-_EDGES = " \t\"'“”„«»‘’<>()[]{},;:：*_.-|=~\x01\x02"
+_EDGES = " \t\"'“”„«»‘’<>()[]{},;:：，、；（）【】*_.-|=~\x01\x02"
 _WORDS = re.compile(r"\w+")
 _WORD = re.compile(r"\S+")
 _QUOTED_NAME = re.compile(r"[\"“”„«]([^\"“”„«»]{2,60})[\"“”»]")
@@ -85,6 +87,8 @@ def has_verb(text: str) -> bool:
 def read_introduction(text: str) -> Introduction:
     """Read what a line, or a few of them joined, says of who wrote and when. Never raises. Limits: 500 characters."""
     text = text[:LONGEST]
+    if not text.isascii():
+        text = text.translate(_BIDI)
     masked, message_id = _without_ids(text)
     date = find_date(masked)
     if date is not None:
@@ -136,7 +140,9 @@ def _find_start(masked: str, name_at: int) -> int:
 
 def _leads(word: str) -> bool:
     """Whether a word can stand before a date in an attribution: short, and without what ends a sentence."""
-    return len(word) <= 5 and word[-1] not in ".!?:;" and (word[0].isupper() or not word.isascii() or word in _LEADING)
+    if word.lower() in _LEADING:
+        return True
+    return len(word) <= (5 if word.isascii() else 8) and word[-1] not in ".!?:;" and (word[0].isupper() or not word.isascii())
 
 
 def _without_ids(text: str) -> tuple[str, str]:
@@ -208,14 +214,15 @@ def _find_name(masked: str) -> tuple[str, int]:
         pieces += [(masked.rfind("\x01") + 1, len(masked)), (begin, weekday.start() if weekday else when)]
     for start, end in pieces or [(begin, len(masked))]:
         if end - start > 1:
-            between = start > 0 and masked[start - 1 : start] == "\x01" and masked[end : end + 1] == "\x02"
-            name, place = _clean_name(masked[start:end], between=between)
+            before_address = masked[end : end + 1] == "\x02"
+            between = before_address and start > 0 and masked[start - 1] == "\x01"
+            name, place = _clean_name(masked[start:end], between=between, before_address=before_address)
             if name:
                 return name, start + place
     return "", -1
 
 
-def _clean_name(text: str, *, between: bool) -> tuple[str, int]:
+def _clean_name(text: str, *, between: bool, before_address: bool) -> tuple[str, int]:
     """The words of a name within a piece of an attribution: capitalised ones, or what a quoted string holds."""
     if '" == ' in text:  # "AL" == Ann Lee
         text = " " * (text.index('" == ') + 5) + text[text.index('" == ') + 5 :]
@@ -226,6 +233,8 @@ def _clean_name(text: str, *, between: bool) -> tuple[str, int]:
     bare = [match[0].strip(_EDGES) for match in words]
     verb = next((number for number, word in enumerate(bare) if word.lower() in _VERBS), -1)
     first, last = (0, verb) if verb > 0 else (verb + 1, len(bare))
+    if verb > 0 and before_address and any(map(_is_name_word, bare[verb + 1 :])):
+        first, last = verb + 1, len(bare)  # Am … um 10:12 Uhr schrieb Ann Lee <
     begin, end = first, last
     while begin < end and not _is_name_word(bare[begin]):
         begin += 1
@@ -237,6 +246,8 @@ def _clean_name(text: str, *, between: bool) -> tuple[str, int]:
         if verb < 0 or not 1 <= last - first <= 3 or bare[first].lower() in _PRONOUNS or bare[last - 1].lower() in _PRONOUNS:
             return "", -1
         begin, end = first, last  # ann wrote:
+    if end - begin > _LONGEST_UNCASED and not any(map(str.isupper, "".join(bare[begin:end]))):
+        begin = end - 2  # a script without capitals: the last words before an address
     name = text[words[begin].start() : words[end - 1].end()].strip(_EDGES)
     name = _VIA.sub("", _SUFFIXES.sub("", " ".join(name.split()))).strip(_EDGES)
     return (name, words[begin].start()) if name and name.lower() not in _PRONOUNS else ("", -1)

@@ -13,6 +13,7 @@ from listserver.mail.quotedates import find_date
 from listserver.mail.quotemarks import Line
 
 MAX_LABELS = 12
+LONGEST_RULE = 160  # characters of a line of dashes
 _LONGEST_LABEL = 30
 _LONGEST_CONTINUED = 100
 _LABEL = re.compile(r"[*_]{0,2}([^\W\d_][\w .'/()-]{0,26}?)[*_]{0,2}[ \u00a0]?[:：][*_]{0,2}(?:\s+|$|(?=\S))(.*)")
@@ -55,7 +56,7 @@ class HeaderBlock(NamedTuple):
 def find_header_block(lines: list[Line], index: int) -> HeaderBlock | None:
     """The block that begins at a line, which may be a separator above it. Limits: 12 labels, 5 lines each."""
     words, hint = lines[index].text, lines[index].hint
-    separator = hint == "separator" or SEPARATOR.fullmatch(words) is not None
+    separator = hint == "separator" or (len(words) < LONGEST_RULE and SEPARATOR.fullmatch(words) is not None)
     forwards = words[-1] in ":：" and len(words) < 60 and _FORWARDS.search(words) is not None
     named = hint == "block" or (separator and bool(_MESSAGES.search(words) or _FORWARDS.search(words)))
     if named and _ENDS.match(words):

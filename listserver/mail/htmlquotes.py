@@ -10,7 +10,7 @@ import re
 from html import unescape
 
 from listserver.mail.htmltext import MAX_HTML, MAX_QUOTES
-from listserver.mail.quotemarks import Line
+from listserver.mail.quotemarks import MAX_LINES, Line
 
 _SIGNS = (
     "<blockquote", "gmail_quote", "gmail_attr", "moz-cite-prefix", "divrplyfwdmsg", "appendonsend", "yahoo_quoted", "protonmail_quote",
@@ -23,7 +23,7 @@ _INLINE = re.compile(
     r"var|wbr|w:[a-z]+|v:[a-z]+|st1:[a-z]+|!doctype|html|meta|link|base|col|colgroup|input)(?=[\s/>])[^<>]*>",
     re.I,
 )
-_TOKEN = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]*)([^<>]*)>|<[!?][^<>]*>|([^<]+)|<")
+_TOKEN = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]*)([^<>]*)>|<[!?][^<>]*>|([^<]+)|<+(?=<)|<")
 _MARKS = re.compile(r"(?:>[ \t]?)+")
 _INTRODUCES = re.compile(
     r"gmail_attr|moz-cite-prefix|yahoo_quoted|protonmail_quote|tutanota_quote|OutlookMessageHeader|divRplyFwdMsg|mail-editor-reference",
@@ -54,8 +54,8 @@ def read_html(html: str) -> tuple[str, list[Line]]:
         if words is not None:
             reader.add(words)
         elif name is None:
-            if match[0] == "<":
-                reader.add("<")
+            if match[0][-1] == "<":
+                reader.add(match[0])
         elif closing:
             reader.leave(name.lower())
         else:
@@ -64,26 +64,27 @@ def read_html(html: str) -> tuple[str, list[Line]]:
 
 
 def _without_unseen(html: str) -> str:
-    """HTML without comments, scripts and styles; what is not closed reaches to the end."""
+    """HTML without comments, scripts and styles; what is not closed reaches to the end. Linear: looks for each end once."""
     match = _UNSEEN.search(html)
     if match is None:
         return html
     lowered = html.lower()
+    missing: set[str] = set()
     out: list[str] = []
     position = 0
     while match is not None:
         out.append(html[position : match.start()])
-        if match[1] is None:
-            end = lowered.find("-->", match.end())
-            position = end + 3 if end >= 0 else len(html)
+        name = (match[1] or "").lower()
+        sign = f"</{name}" if name else "-->"
+        end = -1 if sign in missing else lowered.find(sign, match.end())
+        if end >= 0:
+            close = lowered.find(">", end)
+            position = close + 1 if close >= 0 else len(html)
+        elif name == "head":  # its end is left out in much mail
+            missing.add(sign)
+            position = match.end()
         else:
-            end = lowered.find(f"</{match[1].lower()}", match.end())
-            if end < 0 and match[1].lower() == "head":
-                end = lowered.find("<body", match.end())
-                position = end if end >= 0 else match.end()
-            else:
-                close = lowered.find(">", end) if end >= 0 else -1
-                position = close + 1 if close >= 0 else len(html)
+            position = len(html)
         match = _UNSEEN.search(html, position)
     out.append(html[position:])
     return "".join(out)
@@ -163,8 +164,11 @@ class _Reader:
             if top == name:
                 return
 
-    def flush(self, *, blank: bool = False) -> None:
+    def flush(self, *, blank: bool = False, last: bool = False) -> None:
         """End a line: of words, or a blank one where a break asks for it."""
+        if len(self.lines) >= MAX_LINES and not last:
+            self.words.append(" ")
+            return
         text = "".join(self.words)
         self.words.clear()
         if "&" in text:
@@ -196,5 +200,5 @@ class _Reader:
         self.size = end
 
     def finish(self) -> tuple[str, list[Line]]:
-        self.flush()
+        self.flush(last=True)
         return "".join(f"{each}\n" for each in self.out), self.lines

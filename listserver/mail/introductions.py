@@ -10,19 +10,23 @@ import re
 from typing import NamedTuple
 
 from listserver.mail.attribution import Introduction, has_verb, read_introduction
-from listserver.mail.headerblocks import SEPARATOR, could_begin, find_header_block
+from listserver.mail.headerblocks import LONGEST_RULE, SEPARATOR, could_begin, find_header_block
 from listserver.mail.quotemarks import Line
 
 MOST_READ = 250  # attributions and labels that are read in one text
 MOST_BROKEN = 40  # lines that are looked at for an attribution within
 _MOST_COLONS = 6
+_SHORTEST_BROKEN = 20
 _MOST_LINES = 4
 _MOST_REST = 9  # words of an attribution that are neither name, date nor address
-_COLON = re.compile(r"[:：][\s*_\"'»”)\]]{0,4}$")
-_SEPARATOR = re.compile(r"-{3,}\s?[^\W\d_][^-\n]{2,38}?\s?-{3,}")
+_COLON = re.compile(r"[:：][\s*_\"'»”)\]\u200e\u200f\u202a-\u202e\u2066-\u2069]{0,5}$")
+_SEPARATOR = re.compile(r"(?<!-)-{3,40}\s?[^\W\d_][^-\n]{2,38}?\s?-{3,40}(?!-)")
 _BEFORE_WORDS = re.compile(r"(?:[>\])»\d]|\w{3})[ \u00a0]?(?::|：)(?=\s\S)|：(?=\S)")
+_BEGINS = ("attribution", "begin")
+_LAST = ":： *_\"'»”)]-\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # with which an attribution ends
 _DIGITS = re.compile(r"\d\d")
 _QUOTE_FROM = re.compile(r"(?:quote from:?|originally posted by:?|zitat von:?)\s+\S", re.I)
+_LABELS = re.compile(r"^-{3,}[^-]{1,40}-{3,}\s*[^\W\d_][\w ]{0,20}[:：]")
 _ONE_LINE_LABEL = re.compile(r"\s*[*_]{0,2}[^\W\d_][\w ]{1,20}[*_]{0,2}\s?[:：]")
 
 
@@ -45,9 +49,9 @@ def break_lines(text: str, lines: list[Line]) -> None:
     index = 0
     while index < len(lines):
         words = lines[index].text
-        if len(words) > 20 and not lines[index].kind:
+        if len(words) > _SHORTEST_BROKEN and not lines[index].kind:
             dashed = "---" in words and _SEPARATOR.search(words) is not None
-            if dashed or (":" in words[:-2] and _BEFORE_WORDS.search(words)) or ("：" in words[:-1] and not words.isascii()):
+            if dashed or _has_words_behind(words):
                 places = _places(text, lines[index])
                 budget -= 1
                 if places:
@@ -56,6 +60,14 @@ def break_lines(text: str, lines: list[Line]) -> None:
                 if not budget:
                     return
         index += 1
+
+
+def _has_words_behind(words: str) -> bool:
+    """Whether a line may be an attribution with other words behind its colon; cheap."""
+    at = words.find(": ", 8)
+    if at < 0:
+        at = words.find("：", 8, -1)
+    return at > 0 and _DIGITS.search(words) is not None
 
 
 def _places(text: str, line: Line) -> list[tuple[int, str]]:
@@ -125,7 +137,7 @@ def find_introductions(text: str, lines: list[Line]) -> list[Found]:
             index += 1
             continue
         if line.hint == "oneline":
-            found.append(Found(index, index + 1, "header_block", read_introduction(line.text), False, 0.85))
+            found.append(Found(index, index + 1, "header_block", read_introduction(_LABELS.sub("", line.text)), False, 0.85))
             free = index = index + 1
             continue
         if could_begin(line):
@@ -147,8 +159,9 @@ def find_introductions(text: str, lines: list[Line]) -> list[Found]:
                 )
                 free = index = block.last
                 continue
-        marked = _is_marked(lines, index)
-        if marked or line.hint in ("attribution", "begin") or _may_introduce(line.text):
+        following = lines[index + 1] if index + 1 < len(lines) else None
+        marked = following is not None and (following.marks > line.marks or not following.text) and _is_marked(lines, index)
+        if marked or line.hint in _BEGINS or ((line.text[-1] in _LAST or line.text[0] in "QqOoZz") and _may_introduce(line.text)):
             budget -= 2
             each = _find_attribution(text, lines, index, free, marked=marked)
             if each is not None:
@@ -183,6 +196,7 @@ def _find_attribution(text: str, lines: list[Line], index: int, free: int, *, ma
     """The attribution that ends at a line: as many lines above it as it takes, and not a word more."""
     best: tuple[int, Introduction, float] | None = None
     joined = ""
+    torn = False
     for first in range(index, max(index - _MOST_LINES, free - 1), -1):
         line = lines[first]
         if not line.text or line.kind or line.marks != lines[index].marks:
@@ -190,9 +204,12 @@ def _find_attribution(text: str, lines: list[Line], index: int, free: int, *, ma
         joined = f"{line.text} {joined}".rstrip() if joined else line.text
         read = read_introduction(joined)
         score = _score(read, joined, marked=marked or line.hint == "attribution", single=first == index)
-        if score > (best[2] if best else 0.0):
+        if best is None or torn:
+            best = (first, read, score) if score >= (best[2] if best else 0.01) else best
+        elif score > best[2]:
             best = (first, read, score)
-        if line.hint == "begin" or (score >= 0.9 and not _is_torn(lines, first, free, read)):
+        torn = score >= 0.9 and _is_torn(lines, first, free, read)
+        if line.hint == "begin" or (score >= 0.9 and not torn):
             break
     if best is None:
         return None
@@ -206,7 +223,7 @@ def _is_torn(lines: list[Line], first: int, free: int, read: Introduction) -> bo
     if first <= free or not lines[first - 1].text or lines[first - 1].marks != lines[first].marks:
         return False
     above = lines[first - 1].text
-    if read.start or SEPARATOR.fullmatch(above):
+    if read.start or (len(above) < LONGEST_RULE and SEPARATOR.fullmatch(above)):
         return False
     return (len(above) <= 14 and above[-1] == ",") or (read.name == "" and above[-1] not in ".!?:")
 
@@ -215,6 +232,8 @@ def _score(read: Introduction, joined: str, *, marked: bool, single: bool) -> fl
     """How surely a text introduces a quote; 0.0 for no."""
     if read.rest > _MOST_REST and not read.start:
         return 0.0
+    if single and _QUOTE_FROM.match(joined):
+        return 0.7 if read.name else 0.0
     ends = read.has_colon or (joined[-1] == "-" and joined.startswith("--"))
     if read.date is not None and read.address:
         return 0.95 if ends else 0.9 if marked else 0.0
@@ -231,8 +250,6 @@ def _score(read: Introduction, joined: str, *, marked: bool, single: bool) -> fl
     if single and marked and ends and read.rest == 1 and 2 <= len(read.name.split()) <= 3:
         return 0.7  # Ann Lee dixit:
     if marked and ends and (read.date is not None or (read.has_verb and len(joined) < 80)):
-        return 0.7
-    if _QUOTE_FROM.match(joined):
         return 0.7
     return 0.0
 

@@ -12,6 +12,7 @@ from listserver.mail.introductions import Found
 from listserver.mail.quotemarks import Line
 
 _UNSURE = 0.5
+_PREFIX = re.compile(r"[^\w\s\"'(\[<“«„¿¡@*$&/.…-]{1,3}(?=[\s\w])|-{1,3}[\])}>|]")
 _GREETING = re.compile(
     r"(?:@\s?\w|(?:hi|hello|hey|dear|thanks|thank you|thx|ok|okay|yes|no|hallo|moin|lieber?|danke|bonjour|salut|merci|hola|gracias|"
     r"ol[áa]|obrigad[oa]|ciao|grazie|hoi|dag|bedankt|hej|tack|takk|tak|привет|спасибо|здравствуйте)\b[ ,!.])",
@@ -21,9 +22,11 @@ _GREETING = re.compile(
 
 def set_levels(lines: list[Line], found: list[Found]) -> None:
     """Give each line its level, and the introduction it stands under."""
+    if not found:
+        return
     state = _Levels(lines, found)
-    for index, line in enumerate(lines):
-        state.place(index, line)
+    for index in range(found[0].first, len(lines)):
+        state.place(index, lines[index])
 
 
 class _Levels:
@@ -49,7 +52,8 @@ class _Levels:
             self.deepest = marks
         if marks in self.ends and index >= self.ends[marks][0]:
             self.extras[marks] = max(0, self.extras.get(marks, 0) - 1)
-            self.confidence = self.ends.pop(marks)[1]
+            confidence = self.ends.pop(marks)[1]
+            self.confidence = self.confidence if marks else confidence
         line.level = marks + sum(value for key, value in self.extras.items() if key <= marks) if self.extras else marks
         each = self.found[self.upcoming] if self.upcoming < len(self.found) else None
         if each is not None and each.first <= index:
@@ -65,6 +69,9 @@ class _Levels:
     def introduce(self, index: int, line: Line, each: Found) -> None:
         line.kind, line.attribution, line.confidence = each.kind, self.upcoming, each.confidence
         if index == each.first:
+            previous = self.found[self.upcoming - 1] if self.upcoming else None
+            if previous is not None and previous.is_forward and not previous.is_end and self.follows(previous, each):
+                self.found[self.upcoming] = each = each._replace(is_forward=True)
             self.inside = not each.marked and _is_inside(self.lines, self.found, self.upcoming)
             if each.is_end and self.extras.get(line.marks):
                 self.extras[line.marks] -= 1
@@ -78,7 +85,7 @@ class _Levels:
         if not each.is_end:
             self.owners[level + 1] = self.upcoming
         if each.marked:
-            self.confidence = 1.0
+            self.confidence = 1.0 if not line.marks else self.confidence
         elif not self.inside and not self.leads_nowhere(each):
             self.extras[line.marks] = self.extras.get(line.marks, 0) + 1
             stop = _end_of_quote(self.lines, self.found, self.upcoming)
@@ -88,13 +95,32 @@ class _Levels:
                 self.ends.pop(line.marks, None)
         self.upcoming += 1
 
+    def follows(self, each: Found, following: Found) -> bool:
+        """Whether only blank lines stand between two introductions."""
+        return following.first <= each.last + 3 and not any(line.text for line in self.lines[each.last : following.first])
+
+    def said_before(self, each: Found) -> bool:
+        marks = self.lines[each.first].marks
+        return any(line.text and line.marks == marks and not line.kind for line in self.lines[: each.first][-30:])
+
+    def marks_soon(self, each: Found) -> bool:
+        """Whether marked lines follow after a few words."""
+        marks, texts = self.lines[each.first].marks, 0
+        for line in self.lines[each.last : each.last + 8]:
+            if line.marks > marks and line.text:
+                return True
+            texts += bool(line.text)
+            if texts > 2 or len(line.text) > 60:
+                return False
+        return False
+
     def leads_nowhere(self, each: Found) -> bool:
         """Whether no quote begins below an unmarked introduction: the next one does, or it is an id above an answer (exmh)."""
         following = self.found[self.upcoming + 1] if self.upcoming + 1 < len(self.found) else None
-        if following is not None and following.first <= each.last + 3 and each.kind == "attribution":
-            between = self.lines[each.last : following.first]
-            if not any(line.text for line in between):
-                return self.lines[following.first].marks == self.lines[each.first].marks
+        if following is not None and each.kind == "attribution" and self.follows(each, following):
+            return self.lines[following.first].marks == self.lines[each.first].marks
+        if each.kind == "attribution" and not self.said_before(each) and self.marks_soon(each):
+            return True  # a greeting stands between the attribution and the marked quote
         return each.kind == "header_block" and bool(each.introduction.message_id) and each.first < 3 and not each.is_forward
 
 
@@ -113,6 +139,19 @@ def _is_inside(lines: list[Line], found: list[Found], place: int) -> bool:
     return previous is None or previous.last <= before or previous.is_forward or lines[before].marks < marks - 1
 
 
+def _end_of_prefix(lines: list[Line], first: int, stop: int, marks: int) -> int | None:
+    """Where lines end that all begin with the same strange signs, somebody's own quote mark: `--]`."""
+    index = first
+    while index < stop and not lines[index].text:
+        index += 1
+    match = _PREFIX.match(lines[index].text) if index < stop and lines[index].marks == marks else None
+    if match is None:
+        return None
+    while index < stop and (not lines[index].text or lines[index].text.startswith(match[0])):
+        index += 1
+    return index
+
+
 def _end_of_quote(lines: list[Line], found: list[Found], place: int) -> tuple[int, float] | None:
     """Where a quote without marks ends, and how sure what follows is the writer's; None: it reaches as far as it can."""
     each = found[place]
@@ -124,6 +163,9 @@ def _end_of_quote(lines: list[Line], found: list[Found], place: int) -> tuple[in
     before = any(line.text and line.marks == marks and not line.kind for line in lines[max(0, each.first - 30) : each.first])
     if before and each.introduction.date is not None and (each.introduction.address or each.introduction.date.minute_known):
         return None
+    own_prefix = _end_of_prefix(lines, each.last, stop, marks)
+    if own_prefix is not None:
+        return own_prefix, 0.9
     name = each.introduction.name.split()
     starts = [
         index

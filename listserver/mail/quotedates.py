@@ -36,21 +36,27 @@ _MONTH_NAMES = (
     "grudzień gru декабря декабрь дек грудня груд δεκεμβρίου δεκ aralık ara decembrie prosinca decembra des desembre desember דצמבר ديسمبر",
 )
 _MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES, 1) for name in names.split()}
+_SHORTEST = 4  # letters of a month's name that is cut, as many programs do: "maalisk."
 
 _WORD = r"[^\W\d_]{3,14}"
+_NUMBER = re.compile(r"\d{1,4}")
+# Dates that begin with a number; they are tried at each number, which is faster than to search for them.
 _DATE = re.compile(
-    r"(?<!\d)(?P<y1>(?:19|20)\d\d)\s?(?:[-/.年]|년)\s?(?P<m1>\d{1,2})\s?(?:[-/.月]|월)\s?(?P<d1>\d{1,2})(?!\d)[日일]?"
-    rf"|(?<!\d)(?P<y5>(?:19|20)\d\d)\.?\s(?P<m5>{_WORD})\.?\s(?P<d5>\d{{1,2}})\b"
-    r"|(?<!\d)(?P<d6>\d{1,2})(?:\sde)?\s(?:tháng|thg)\s?(?P<m6>\d{1,2})(?:,|\snăm)*\s(?P<y6>(?:19|20)\d\d)(?!\d)"
-    r"|(?<!\d)(?P<a>\d{1,2})(?P<sep>[./-])\s?(?P<b>\d{1,2})(?P=sep)\s?(?P<y2>(?:19|20)?\d\d)(?!\d)"
-    rf"|(?<!\d)(?P<d3>\d{{1,2}})(?:st|nd|rd|th|er|º|ª|\.)?[\s-]{{1,4}}(?:d[e']l? ?|of )?(?P<m3>{_WORD})[.,]{{0,2}}"
-    r"[\s-]{0,4}(?:del? )?'?(?P<y3>(?:(?:19|20)\d\d|\d\d(?![\d:.])))(?!\d)"
-    rf"|\b(?P<m4>{_WORD})[.,]?\s{{1,3}}(?P<d4>\d{{1,2}})(?:st|nd|rd|th)?"
-    r"(?:,?\s{1,3}|\s(?P<t4>\d{1,2}:\d\d(?::\d\d)?)(?:\s[A-Z]{3,4})?\s)(?P<y4>(?:19|20)\d\d)(?!\d)",
+    r"(?P<y1>(?:19|20)\d\d)\s?(?:[-/.年]|년)\s?(?P<m1>\d{1,2})\s?(?:[-/.月]|월)\s?(?P<d1>\d{1,2})(?!\d)[日일]?"
+    rf"|(?P<y5>(?:19|20)\d\d)\.?\s(?P<m5>{_WORD})\.?\s(?P<d5>\d{{1,2}})\b"
+    r"|(?P<d6>\d{1,2})(?:\sde)?\s(?:tháng|thg)\s?(?P<m6>\d{1,2})(?:,|\snăm)*\s(?P<y6>(?:19|20)\d\d)(?!\d)"
+    r"|(?P<a>\d{1,2})(?P<sep>[./-])\s?(?P<b>\d{1,2})(?P=sep)\s?(?P<y2>(?:19|20)?\d\d)(?!\d)"
+    rf"|(?P<d3>\d{{1,2}})(?:st|nd|rd|th|er|º|ª|\.)?[\s-]{{1,4}}(?:d[e']l? ?|of )?(?P<m3>{_WORD})[.,]{{0,2}}"
+    r"[\s-]{0,4}(?:del? )?'?(?P<y3>(?:(?:19|20)\d\d|\d\d(?![\d:.])))(?!\d)",
+    re.I,
+)
+_MONTH_BEFORE = re.compile(rf"({_WORD})[.,]?\s{{1,3}}$")
+_AFTER_MONTH = re.compile(
+    r"(?P<d4>\d{1,2})(?:st|nd|rd|th)?(?:,?\s{1,3}|\s(?P<t4>\d{1,2}:\d\d(?::\d\d)?)(?:\s[A-Z]{3,4})?\s)(?P<y4>(?:19|20)\d\d)(?!\d)",
     re.I,
 )
 _TIME = re.compile(
-    r"(?P<before>上午|下午|午前|午後|오전|오후|凌晨|早上|中午|晚上)?\s?(?<![\d:./-])(?P<h>[01]?\d|2[0-4])\s{0,2}(?:[:.：]|h|時|时|点|點|시)\s{0,2}(?P<m>[0-5]\d)(?!\d)"
+    r"(?P<before>上午|下午|午前|午後|오전|오후|凌晨|早上|中午|晚上)?\s?(?<![\d:./])(?<!\d-)(?P<h>[01]?\d|2[0-4])\s{0,2}(?:[:.：]|h|時|时|点|點|시)\s{0,2}(?P<m>[0-5]\d)(?!\d)"
     r"(?:[:.：分]\s?(?P<s>[0-5]\d)(?!\d))?(?:[\s\u202f]?(?P<after>[ap]\.?\s?m\b\.?))?",
     re.I,
 )
@@ -64,6 +70,7 @@ _NAMED_ZONES = {
 _DIGITS = re.compile(r"\d\d")
 # Marks of direction, which Windows puts around each number: as spaces, so that places in the text stay.
 _UNSEEN = dict.fromkeys((0x200E, 0x200F, 0x202A, 0x202B, 0x202C, 0x202D, 0x202E, 0x202F, 0x00A0), " ")
+_MOST_NUMBERS = 40
 _NEAR = 40  # characters between a date and its time
 
 
@@ -79,15 +86,26 @@ class FoundDate(NamedTuple):
 
 
 def find_date(text: str) -> FoundDate | None:
-    """The first date in a line. Never raises. Limits: the text should be short, it is read a few times."""
+    """The first date in a line. Never raises. Limits: 40 numbers are looked at."""
     if _DIGITS.search(text) is None:
         return None
     if not text.isascii():
         text = text.translate(_UNSEEN)
-    for match in _DATE.finditer(text):
-        readings = _readings(match)
-        if readings:
-            return _with_time(text, match, readings)
+    for count, number in enumerate(_NUMBER.finditer(text)):
+        start = number.start()
+        match = _DATE.match(text, start)
+        readings = _readings(match) if match is not None else []
+        if match is not None and readings:
+            return _with_time(text, match, start, readings)
+        if number.end() - start <= 2 and (before := _MONTH_BEFORE.search(text, max(0, start - 20), start)):
+            month = _month(before[1].casefold())
+            match = _AFTER_MONTH.match(text, start) if month else None
+            if month and match is not None:
+                readings = _valid((int(match["y4"]), month, int(match["d4"])))
+                if readings:
+                    return _with_time(text, match, before.start(), readings, clock=match["t4"])
+        if count >= _MOST_NUMBERS:
+            break
     return None
 
 
@@ -104,10 +122,18 @@ def _readings(match: re.Match[str]) -> list[tuple[int, int, int]]:
         return _valid(month_first, day_first) if american else _valid(day_first, month_first)
     if match["y6"]:
         return _valid((int(match["y6"]), int(match["m6"]), int(match["d6"])))
-    month = _MONTHS.get((match["m3"] or match["m4"] or match["m5"]).casefold())
+    month = _month((match["m3"] or match["m5"]).casefold())
     if month is None:
         return []
-    return _valid((_year(match["y3"] or match["y4"] or match["y5"]), month, int(match["d3"] or match["d4"] or match["d5"])))
+    return _valid((_year(match["y3"] or match["y5"]), month, int(match["d3"] or match["d5"])))
+
+
+def _month(word: str) -> int | None:
+    """The number of a month: by its name, by the beginning of it, or behind the Hebrew word for "in", which is one letter."""
+    known = _MONTHS.get(word) or _MONTHS.get(word.removeprefix("ב"))
+    if known is not None or len(word) < _SHORTEST:
+        return known
+    return next((number for name, number in _MONTHS.items() if name.startswith(word)), None)
 
 
 def _year(text: str) -> int:
@@ -128,9 +154,12 @@ def _valid(*readings: tuple[int, int, int]) -> list[tuple[int, int, int]]:
 _LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-def _with_time(text: str, match: re.Match[str], readings: list[tuple[int, int, int]]) -> FoundDate:
-    start, end = match.start(), match.end()
-    time = _TIME.match(match["t4"]) if match["t4"] else None
+def _with_time(
+    text: str, match: re.Match[str], start: int, readings: list[tuple[int, int, int]], clock: str | None = None
+) -> FoundDate:
+    """A date with the time near it, or the one that stands within it."""
+    end = match.end()
+    time = _TIME.match(clock) if clock else None
     inside = time is not None
     if time is None:
         time = _TIME.search(text, end, end + _NEAR)

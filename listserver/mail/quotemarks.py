@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 
 MAX_LEVEL = 50
+MAX_LINES = 10_000  # what follows is taken for one line
+_LONGEST_STRAY = 40  # characters that a program breaks off a line
+_FULL_LINE = 72
 # Up to three spaces, then marks with a space or two between them; initials only before the last `>` of the first mark.
 _MARKS = re.compile(
     r"[ \t]{0,3}(?:(?:[A-Z][A-Za-z]{0,3})?>|\|(?!\|))(?:[ \t]{0,2}(?:[A-Z][A-Za-z]{0,3})?>|[ \t]{0,2}\|(?!\|))*[ \t]?"
@@ -36,14 +39,16 @@ class Line:
 
 
 def read_lines(text: str) -> list[Line]:
-    """The lines of a text, their line ends with them; the last may lack one."""
+    """The lines of a text, their line ends with them; the last may lack one. Limits: 10,000 lines, the rest is one."""
     lines: list[Line] = []
     doubtful = False
     start = 0
-    for raw in text.split("\n"):
+    for raw in text.split("\n", MAX_LINES):
         words = raw.strip()
         end = start + len(raw) + 1
-        if (">" in words[:13] or words[:1] == "|") and (words[0] in ">|" or words[0].isupper()) and not _SUPERCITE.match(words):
+        if raw[:2] == "> " and raw[2:3] not in " \t" and ">" not in raw[2:17] and "|" not in raw[2:4]:
+            lines.append(Line(start, start + 2, end, 1, raw[2:].strip()))
+        elif (">" in words[:13] or words[:1] == "|") and (words[0] in ">|" or words[0].isupper()) and not _SUPERCITE.match(words):
             line = _read_marks(text, start, min(end, len(text)), words)
             doubtful = doubtful or line.hint == "?"
             lines.append(line)
@@ -58,7 +63,26 @@ def read_lines(text: str) -> list[Line]:
         _settle(text, lines)
     if ">>>" in text:
         _unmark_prompts(text, lines)
+    _take_strays(lines)
     return lines
+
+
+def _take_strays(lines: list[Line]) -> None:
+    """Words that a mail program broke off a quoted line that had become too long belong to the quote.
+
+    Only a short line directly between two quoted ones of one level, of which the upper is full and ends in a word.
+    """
+    for index in range(1, len(lines) - 1):
+        line = lines[index]
+        if line.marks or not 0 < len(line.text) <= _LONGEST_STRAY:
+            continue
+        above, below = lines[index - 1], lines[index + 1]
+        if above.marks == 0 or above.marks != below.marks or not above.text or not below.text:
+            continue
+        full = above.end - above.start + len(line.text.split(None, 1)[0]) > _FULL_LINE
+        if full and (above.text[-1].isalnum() or above.text[-1] in ",;-") and line.text[0].islower() and below.text[0].isalnum():
+            line.marks = line.level = above.marks
+            line.confidence = 0.7
 
 
 def _unmark_prompts(text: str, lines: list[Line]) -> None:

@@ -18,6 +18,7 @@ from listserver.mail.spans import Attribution, Span, SpanKind, SplitText
 
 __all__ = ["Attribution", "Span", "SpanKind", "SplitText", "split_body", "split_text"]
 
+_INTRODUCING = ("attribution", "header_block")
 _QUOTING = ("quote", "forwarded")
 _KINDS = {kind.value: kind for kind in SpanKind}
 
@@ -72,21 +73,16 @@ def split_lines(text: str, lines: list[Line]) -> SplitText:
 
 def _mark_below(lines: list[Line]) -> None:
     """Look for what stands below a text, in each stretch of lines of one level."""
-    first = 0
-    for index in range(1, len(lines) + 1):
-        if (
-            index < len(lines)
-            and (lines[index].level == lines[first].level or not lines[index].text)
-            and not _introduces(lines[index])
-        ):
+    first, level, skip = 0, lines[0].level, lines[0].kind in _INTRODUCING
+    for index, line in enumerate(lines):
+        introduces = line.kind in _INTRODUCING
+        if introduces == skip and (line.level == level or not line.text) and not introduces:
             continue
-        if not _introduces(lines[first]):
+        if not skip:
             mark_below(lines, first, index)
-        first = index
-
-
-def _introduces(line: Line) -> bool:
-    return line.kind in ("attribution", "header_block")
+        first, level, skip = index, line.level, introduces
+    if not skip:
+        mark_below(lines, first, len(lines))
 
 
 def _attribution(lines: list[Line], found: Found) -> Attribution:

@@ -12,6 +12,7 @@ from listserver.mail.quotemarks import Line
 
 LONGEST_SIGNATURE = 20  # lines with text
 _LONGEST_FOOTER = 14
+_LONGEST_RULE = 160  # characters
 _RULE = re.compile(r"[_=*~-]{15,}|-{2,}\s?~.{0,60}|-{20,}[^\n]{0,40}-{2,}[~>-]*")
 _FOOTER_WORDS = re.compile(
     r"unsubscribe|mailing[ -]?list|subscri(?:be|ption)|list ?info|listinfo|abbestell|désinscri|désabonn|desuscrib|darse de baja|disiscri|"
@@ -42,6 +43,7 @@ _ARMOUR = re.compile(r"-----(BEGIN|END) (PGP [A-Z ,/0-9]{3,40}|PRIVACY-ENHANCED 
 def mark_armour(lines: list[Line]) -> None:
     """Armour of OpenPGP (RFC 4880 §6.2): all of a signature or key, but only the edges of a signed text."""
     index, count = 0, len(lines)
+    limit = count
     while index < count:
         match = _ARMOUR.fullmatch(lines[index].text) if lines[index].text.startswith("-----") else None
         if match is None:
@@ -52,9 +54,11 @@ def mark_armour(lines: list[Line]) -> None:
             while last < count and last < index + 6 and lines[last].text:
                 last += 1
         elif match[1] == "BEGIN":
-            while last < count and not lines[last].text.startswith("-----END PGP"):
+            while last < limit and not lines[last].text.startswith("-----END PGP"):
                 last += 1
-            last = min(last + 1, count) if last < count else index + 1
+            if last == count:
+                limit = 0  # none of what follows has an end
+            last = last + 1 if last < limit else index + 1
         for line in lines[index:last]:
             line.kind = "armour"
         index = last
@@ -93,7 +97,7 @@ def _footer_start(lines: list[Line], first: int, last: int) -> int:
         texts += 1
         if texts > _LONGEST_FOOTER:
             break
-        if line.text[0] in "_-=*~" and _RULE.fullmatch(line.text):
+        if line.text[0] in "_-=*~" and len(line.text) <= _LONGEST_RULE and _RULE.fullmatch(line.text):
             if texts == 1:
                 continue
             return index if any(_FOOTER_WORDS.search(each.text[:300]) for each in lines[index + 1 : last]) else found

@@ -1,11 +1,13 @@
 """The splitter: spans that are the text, levels, attributions, whatever comes in."""
 
+import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from listserver.mail.htmlquotes import read_html
 from listserver.mail.quoting import SpanKind, SplitText, split_text
 
 _PIECES = st.lists(
@@ -72,3 +74,52 @@ def test_nested_marks_are_levels(mark: str) -> None:
         ("quote", 1, "> less\n"),
         ("own", 0, "own\n"),
     ]
+
+
+_UNITS = (
+    "a:\n", "A: b@c.de 3.4.2005\n", "a@b.c 1.2.2003 10:12:\n", ">", "> \n", "-", "-----x-----\n", "-----Original Message-----\n",
+    "-----Original Message-----From: a@b.c ", "On Mon, 3 Mar 2003 at 10:12, Ann Lee <ann@example.org> wrote:\n> x\n", "-- \n", "<", "a@",
+    "On Mon, 3 Mar 2003 at 10:12, Ann Lee <ann@example.org> wrote: ", "____________________\nunsubscribe http://x\n", "12:12 ", "Mar 3 ",
+    "-----BEGIN PGP SIGNED MESSAGE-----\n", "-----BEGIN PGP SIGNATURE-----\n", "JD> x\n", "| x\n", ">From \n", "Ann said:\nx\n\n", "：",
+    "Begin forwarded message:\n\n", "--] x\n", ">>> a\n", ">>>>> \"", "mailto:a@b ", "From: a\nSent: b\n\n", "\n", "\u00a0",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", _UNITS)
+def test_hostile_text_costs_little(unit: str) -> None:
+    """100 KB made to be read again and again is split in linear time; a quadratic splitter takes minutes."""
+    text = (unit * (100_000 // len(unit) + 1))[:100_000]
+    begin = time.process_time()
+
+    split = split_text(text)
+
+    assert time.process_time() - begin < 0.8
+    assert split.spans[-1].end == len(text)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "<",
+        "<a",
+        "<a ",
+        "<div>",
+        "<blockquote>",
+        "<blockquote></div>",
+        "<!--",
+        "<style>",
+        "<head>",
+        "&#",
+        "<!",
+        "&gt; x<br>",
+        '<div a="',
+    ],
+)
+def test_hostile_html_costs_little(unit: str) -> None:
+    """100 KB of broken HTML is read in linear time, and its lines are its text."""
+    begin = time.process_time()
+
+    text, lines = read_html((unit * (100_000 // len(unit) + 1))[:100_000])
+
+    assert time.process_time() - begin < 0.8
+    assert "".join(text[line.start : line.end] for line in lines) == text
