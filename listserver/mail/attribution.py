@@ -250,6 +250,8 @@ def _clean_name(text: str, *, between: bool, before_address: bool) -> tuple[str,
         begin = end - 2  # a script without capitals: the last words before an address
     name = text[words[begin].start() : words[end - 1].end()].strip(_EDGES)
     name = _VIA.sub("", _SUFFIXES.sub("", " ".join(name.split()))).strip(_EDGES)
+    if name.count("(") > name.count(")"):
+        name += ")"
     return (name, words[begin].start()) if name and name.lower() not in _PRONOUNS else ("", -1)
 
 

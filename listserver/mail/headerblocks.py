@@ -16,7 +16,7 @@ MAX_LABELS = 12
 LONGEST_RULE = 160  # characters of a line of dashes
 _LONGEST_LABEL = 30
 _LONGEST_CONTINUED = 100
-_LABEL = re.compile(r"[*_]{0,2}([^\W\d_][\w .'/()-]{0,26}?)[*_]{0,2}[ \u00a0]?[:：][*_]{0,2}(?:\s+|$|(?=\S))(.*)")
+_LABEL = re.compile(r"[*_]{0,2}([^\W\d_](?:[^\W\d]|[ .'/()-]){0,26}?)[*_]{0,2}[ \u00a0]?[:：][*_]{0,2}(?:\s+|$|(?=\S))(.*)")
 _NOT_LABEL = frozenset(("http", "https", "ftp", "mailto", "file"))
 SEPARATOR = re.compile(r"[-_=*‐‑–—~]{2,}\s?[^-_=*‐‑–—~\n].{0,60}?\s?[-_=*‐‑–—~>]{2,}:?|[_-]{10,}|[‐–—]{4,}")
 _FORWARDS = re.compile(

@@ -36,6 +36,7 @@ _HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.I)
 _PRE = re.compile(r"white-space\s*:\s*(?:pre|break-spaces)", re.I)
 _NESTED = frozenset(("blockquote", "div", "pre", "p", "td", "table", "section", "article"))
 _PARAGRAPHS = frozenset(("p", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "ul", "ol", "table", "blockquote", "hr"))
+_RULE = "-" * 20
 _MAX_DEPTH = 300
 _MOST_HINTED = 12  # lines
 
@@ -130,7 +131,7 @@ class _Reader:
             if name in _NESTED and len(self.stack) < _MAX_DEPTH:
                 self.push(name)
             elif name == "hr":
-                self.words.append("---")
+                self.words.append(_RULE)
                 self.flush()
             return
         self.push(name)

@@ -84,7 +84,7 @@ class _Levels:
         self.owners = {key: value for key, value in self.owners.items() if key <= level}
         if not each.is_end:
             self.owners[level + 1] = self.upcoming
-        if each.marked:
+        if each.marked and not (each.kind == "header_block" and self.goes_on(each)):
             self.confidence = 1.0 if not line.marks else self.confidence
         elif not self.inside and not self.leads_nowhere(each):
             self.extras[line.marks] = self.extras.get(line.marks, 0) + 1
@@ -98,6 +98,22 @@ class _Levels:
     def follows(self, each: Found, following: Found) -> bool:
         """Whether only blank lines stand between two introductions."""
         return following.first <= each.last + 3 and not any(line.text for line in self.lines[each.last : following.first])
+
+    def goes_on(self, each: Found) -> bool:
+        """Whether a block with deeper marks below it quotes more than those: words without marks follow, and own words precede.
+
+        Whoever writes above a block does not mark what is below; the marks are those of the post that is quoted.
+        """
+        if each.is_end or not (each.introduction.date or each.introduction.address) or not self.said_before(each):
+            return False
+        marks, rules = self.lines[each.first].marks, 0
+        for line in self.lines[each.last :]:
+            rules = rules + 1 if line.text[:10] == "_" * 10 or line.text == "--" else rules
+            if (line.text and line.marks < marks) or rules:
+                return False
+            if line.text and line.marks == marks:
+                return True
+        return False
 
     def said_before(self, each: Found) -> bool:
         marks = self.lines[each.first].marks
