@@ -13,21 +13,24 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from listserver import maillog, metrics
 from listserver.errors import AlreadyEnded
 from listserver.flows import accept, process
 from listserver.flows.accept import Prepared
 from listserver.flows.site import Site
+from listserver.lists.addressing import DestinationKind
 from listserver.mail.envelope import Envelope, Peer
 from listserver.mail.reply import Reply
 from listserver.store import incoming
 from listserver.store.engine import is_full, is_trouble
-from listserver.store.incoming import NewMail
+from listserver.store.incoming import Ending, NewMail
+from listserver.store.tables import IncomingState
 
 ACCEPTED = Reply(250, "2.0.0", "Accepted")
 TRY_AGAIN = Reply(451, "4.3.0", "Please try again in a while; your mail is not lost")
@@ -38,11 +41,21 @@ ABANDONED = timedelta(minutes=2)  # in flight for so long and not worked here: w
 BACKLOG = 5_000  # accepted mails that wait for their second transaction; beyond it peers are asked to come back (P8)
 
 
+_ACCEPTED = metrics.counter("listserver_accepted_total", "Mails taken since the start, counted by destination", ["protocol"])
+_PROCESSED = metrics.counter("listserver_processed_total", "Accepted mails that came to their end since the start", ["state"])
+_POSTS = metrics.counter(
+    "listserver_posts_total", "Mails to a list's posting addresses, by what became of them", ["list", "verdict"]
+)
+_PROCESS_SECONDS = metrics.seconds("listserver_process_seconds", "From a mail's acceptance to its end")
+_POSTING = frozenset((DestinationKind.post, DestinationKind.reply_token, DestinationKind.private_token, DestinationKind.digest))
+
+
 @dataclass(frozen=True, slots=True)
 class _Task:
     mail: NewMail
     raw: bytes | None  # read again when it was accepted by an earlier run
     prepared: Prepared | None
+    begun: float = field(default_factory=time.perf_counter)
 
 
 class Intake:
@@ -97,6 +110,7 @@ class Intake:
         except Exception:  # noqa: BLE001 - this door's catch-all: whatever went wrong is ours, and temporary
             self._log.exception("accept_failed", peer=envelope.peer.host)
             return TRY_AGAIN
+        _ACCEPTED.labels(envelope.peer.protocol).inc(len(mails))
         for mail in mails:
             self._enqueue(_Task(mail, raw, prepared))
         return ACCEPTED
@@ -152,7 +166,7 @@ class Intake:
                 raw = incoming.raw_of(connection, task.mail.list_id, task.mail.original_id)
         return accept.prepare_again(self._site, task.mail, raw)
 
-    def _done(self, task: _Task, future: Future[None]) -> None:
+    def _done(self, task: _Task, future: Future[Ending]) -> None:
         error = future.exception()
         if error is not None and not isinstance(error, AlreadyEnded):
             try:
@@ -160,18 +174,37 @@ class Intake:
             except RuntimeError:  # the service is stopping: it stays in flight, and the next start finds it
                 self._release(task)
             return
+        if error is None:
+            self._tell_end(task, future.result())
         self._release(task)
         self._work_made()
+
+    def _tell_end(self, task: _Task, ending: Ending) -> None:
+        mail, seconds = task.mail, time.perf_counter() - task.begun
+        _PROCESSED.labels(ending.state).inc()
+        _PROCESS_SECONDS.observe(seconds)
+        alist = self._site.directory.by_id(mail.list_id)
+        if alist is not None and mail.kind in _POSTING:
+            _POSTS.labels(alist.address, ending.state).inc()
+        maillog.processed(
+            list_id=mail.list_id,
+            incoming=mail.id,
+            state=ending.state,
+            detail=ending.detail,
+            post=ending.post_number,
+            ms=round(seconds * 1000),
+        )
 
     def _failed(self, task: _Task, error: BaseException) -> None:
         """Count the failure against the mail, unless it is the database's own: then the mail waits until that is back."""
         problem = f"{type(error).__name__}: {error}"
-        again = False
+        again = quarantined = False
         try:
             if is_trouble(error):
                 raise error
             self._log.error("processing_failed", incoming=task.mail.id, list=task.mail.list_id, problem=problem, exc_info=error)
             again = self._site.database.write(lambda connection: process.note_failure(connection, task.mail, problem, TRIES))
+            quarantined = not again
         except AlreadyEnded:
             pass
         except Exception as trouble:  # noqa: BLE001 - whatever it is, the mail stays in flight and is picked up
@@ -180,6 +213,8 @@ class Intake:
         self._release(task)
         if again:
             self._enqueue(task)
+        elif quarantined:
+            self._tell_end(task, Ending(IncomingState.quarantined.value, problem, None))
 
     @property
     def waiting(self) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,6 +13,7 @@ from typing import TypeVar
 import structlog
 from sqlalchemy.engine import Connection
 
+from listserver import maillog, metrics
 from listserver.flows import deliver, digest, indexing, sweep
 from listserver.flows.ports import Copy, Transport
 from listserver.flows.site import Site
@@ -20,6 +23,10 @@ from listserver.store.engine import is_trouble
 from listserver.store.outbox import Claim, Settled
 
 T = TypeVar("T")
+_DELIVERY_SECONDS = metrics.seconds(
+    "listserver_delivery_seconds",
+    "From the making of a mail to the end of an attempt at its copies, once for each mail and batch",
+)
 LEASE = timedelta(minutes=10)
 _RECORD_AT = 200  # outcomes recorded in one unit of work
 
@@ -118,11 +125,13 @@ class Outbox:
             built = await asyncio.to_thread(self._builder.build, claims)
             settled = list(built.broken)
             writes: list[asyncio.Future[int]] = []
+            counted: Counter[OutcomeKind] = Counter()
+            begun = time.perf_counter()
 
             settle = deliver.Recorder(built, self.site).settle
 
             def report(copy: Copy, outcome: Outcome) -> None:
-                self._count(outcome)
+                counted[outcome.kind] += 1
                 settled.append(settle(copy, outcome))
                 if len(settled) >= _RECORD_AT:
                     writes.append(self._record(settled.copy()))
@@ -132,6 +141,7 @@ class Outbox:
             if settled:
                 writes.append(self._record(settled))
             await asyncio.gather(*writes)
+            self._tell(built, counted, time.perf_counter() - begun)
         except Exception:  # noqa: BLE001 - the claims' leases end, and they are tried again
             self._log.exception("delivery_failed", deliveries=len(claims))
             await asyncio.sleep(1)
@@ -144,20 +154,32 @@ class Outbox:
         end = asyncio.get_running_loop().time() + LEASE.total_seconds()
         while True:
             try:
-                return await self._submit(lambda connection: deliver.record(connection, self.site, settled))
+                recorded = await self._submit(lambda connection: deliver.record(connection, self.site, settled))
             except Exception as error:
                 if not is_trouble(error) or asyncio.get_running_loop().time() > end:
                     raise
                 self._log.warning("record_postponed", deliveries=len(settled), problem=str(error))
-            await asyncio.sleep(self.poll_seconds)
+                await asyncio.sleep(self.poll_seconds)
+            else:
+                deliver.tell(settled)
+                return recorded
 
-    def _count(self, outcome: Outcome) -> None:
-        if outcome.kind is OutcomeKind.delivered:
-            self.done.delivered += 1
-        elif outcome.kind is OutcomeKind.failed:
-            self.done.failed += 1
-        else:
-            self.done.deferred += 1
+    def _tell(self, built: deliver.Batch, counted: Counter[OutcomeKind], seconds: float) -> None:
+        """One line and one observation for a batch, whatever its size."""
+        deferred = counted[OutcomeKind.deferred] + counted[OutcomeKind.ambiguous]
+        self.done.delivered += counted[OutcomeKind.delivered]
+        self.done.failed += counted[OutcomeKind.failed]
+        self.done.deferred += deferred
+        now = self.site.now()
+        for created in set(built.created.values()):
+            _DELIVERY_SECONDS.observe(max(0.0, (now - created).total_seconds()))
+        maillog.attempted(
+            copies=len(built.copies),
+            delivered=counted[OutcomeKind.delivered],
+            deferred=deferred,
+            failed=counted[OutcomeKind.failed],
+            ms=round(seconds * 1000),
+        )
 
 
 async def tick(seconds: float, work: Callable[[], Awaitable[None]]) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from sqlalchemy.engine import Connection
 
-from listserver import maillog
+from listserver import maillog, metrics
 from listserver.authentication.sign import Signable
 from listserver.flows import links, returned
 from listserver.flows.ports import Body, Copy
@@ -34,6 +34,9 @@ from listserver.store import outbox
 from listserver.store.outbox import Claim, Settled
 from listserver.store.tables import DeliveryState, OutgoingKind
 
+_DELIVERIES = metrics.counter(
+    "listserver_deliveries_total", "Attempts at copies since the start, by the state that they led to", ["state"]
+)
 _KEPT_PLANS = 32
 _EPOCH = date(1970, 1, 1)
 _NOT_BUILT = Outcome(OutcomeKind.deferred, None, "the copy could not be built: an error of ours")
@@ -214,6 +217,17 @@ def record(connection: Connection, site: Site, settled: Sequence[Settled]) -> in
     for each in settled:
         if each.state is DeliveryState.failed:
             returned.refused(connection, site, each)
-        elif each.state is DeliveryState.retry:
-            maillog.deferred(list_id=each.claim.list_id, outgoing=each.claim.outgoing_id, reply=each.reply)
     return outbox.settle(connection, settled)
+
+
+def tell(settled: Sequence[Settled]) -> None:
+    """Say in the log, and count, how deliveries ended: a line for each mail, not for each copy. What failed has said so itself."""
+    grouped: dict[tuple[int, int, str], list[Settled]] = {}
+    for each in settled:
+        grouped.setdefault((each.claim.list_id, each.claim.outgoing_id, each.state.value), []).append(each)
+    for (list_id, outgoing_id, state), group in grouped.items():
+        _DELIVERIES.labels(state).inc(len(group))
+        if state == DeliveryState.sent.value:
+            maillog.delivered(list_id=list_id, outgoing=outgoing_id, copies=len(group))
+        elif state in (DeliveryState.retry.value, DeliveryState.ambiguous.value):
+            maillog.deferred(list_id=list_id, outgoing=outgoing_id, copies=len(group), reply=group[0].reply)

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from listserver import maillog
+from listserver import maillog, metrics
 from listserver.errors import NotFound
 from listserver.flows import links, schedule
 from listserver.flows.membership import address_key
@@ -32,6 +32,8 @@ from listserver.store.tables import OutgoingKind
 
 _BATCH = 200
 _AGAIN_AFTER = timedelta(minutes=15)
+
+_DIGESTS = metrics.counter("listserver_digests_total", "Digests put into the outbox since the start")
 
 
 @dataclass
@@ -113,6 +115,7 @@ def _send_one(connection: Connection, site: Site, alist: MailingList, member_id:
     rendered = render_digest(site.templates, issue)
     _queue(connection, site, issue, rendered, outgoing_id, member)
     digests.add_entries(connection, alist.id, member_id, day, rendered.numbers)
+    _DIGESTS.inc()
     maillog.digest_sent(list_id=alist.id, member=member_id, posts=len(rendered.numbers))
     return len(rendered.numbers)
 

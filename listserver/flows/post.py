@@ -99,7 +99,6 @@ def _apply(
             publish(connection, site, one, member, named)
         case Hold(rule, reason, silent):
             _end(connection, mail, IncomingState.held, reason)
-            maillog.processed(list_id=alist.id, incoming=mail.id, state="held", detail=rule)
             waiting.tell_at_once(connection, site, alist, mail, one.prepared, reason)
             if may_answer and not silent:
                 _tell(connection, site, one, "held", {"reason": reason}, stranger=member is None)
@@ -251,7 +250,7 @@ def _queue(
         reason=decision.reason,
     )
     skip = [box.address.key for box in (*prepared.parsed.to, *prepared.parsed.cc)] if alist.options.skip_addressed else []
-    outbox.snapshot(
+    copies = outbox.snapshot(
         connection,
         alist.id,
         outgoing_id,
@@ -262,6 +261,7 @@ def _queue(
         skip=skip,
         grace=timedelta(minutes=alist.options.grace_minutes),
     )
+    maillog.queued(list_id=alist.id, post=number, outgoing=outgoing_id, copies=copies)
 
 
 def _end(connection: Connection, mail: NewMail, state: IncomingState, detail: str, number: int | None = None) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy.engine import Connection
 
-from listserver import maillog
 from listserver.flows import command, owner, post, returned
 from listserver.flows.accept import Arrival, Prepared
 from listserver.flows.site import Site
@@ -19,7 +18,7 @@ from listserver.mail.dsn import read_report
 from listserver.mail.envelope import Envelope
 from listserver.mail.reply import Reply
 from listserver.store import incoming
-from listserver.store.incoming import NewMail
+from listserver.store.incoming import Ending, NewMail
 from listserver.store.tables import IncomingState
 
 Work = Callable[[Connection], None]
@@ -28,8 +27,18 @@ _LEAVE = DestinationKind.leave
 _POSTS = (DestinationKind.post, DestinationKind.reply_token, DestinationKind.private_token, DestinationKind.digest)
 
 
-def plan(site: Site, mail: NewMail, prepared: Prepared) -> Work:
-    """What to do with one mail; slow reading is done here, the returned work only touches the database."""
+def plan(site: Site, mail: NewMail, prepared: Prepared) -> Callable[[Connection], Ending]:
+    """What to do with one mail; slow reading is done here, the returned work only touches the database, and says how it ended."""
+    work = _choose(site, mail, prepared)
+
+    def to_the_end(connection: Connection) -> Ending:
+        work(connection)
+        return incoming.ending(connection, mail.list_id, mail.id)
+
+    return to_the_end
+
+
+def _choose(site: Site, mail: NewMail, prepared: Prepared) -> Work:
     kind = DestinationKind(mail.kind)
     if kind is DestinationKind.bounces or (not mail.reverse_path and kind is not _LEAVE and kind is not DestinationKind.owner):
         return returned.plan(site, mail, prepared)
@@ -56,5 +65,4 @@ def note_failure(connection: Connection, mail: NewMail, problem: str, tries: int
     if incoming.note_attempt(connection, mail.list_id, mail.id, problem) < tries:
         return True
     incoming.finish(connection, mail.list_id, mail.id, IncomingState.quarantined, problem)
-    maillog.processed(list_id=mail.list_id, incoming=mail.id, state="quarantined", detail="")
     return False

@@ -148,7 +148,7 @@ class Connection(Wire):
         except UnicodeDecodeError:
             self.answer(_BAD_LINE)
         except Exception:  # noqa: BLE001 - the last net of the door
-            log.exception("error peer=%s", self.visitor)
+            log.exception("dialogue_failed", peer=str(self.visitor))
             self._fail()
         return None
 
@@ -197,7 +197,7 @@ class Connection(Wire):
                 try:
                     await step()
                 except Exception:  # noqa: BLE001 - the last net of the door
-                    log.exception("error peer=%s", self.visitor)
+                    log.exception("dialogue_failed", peer=str(self.visitor))
                     self._fail()
                 self._hold(-self._holding)
                 step = None if self.gone else self._run()

@@ -8,11 +8,11 @@ answered positively before the gate has (RFC 5321 §4.2.5), and a gate that fail
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, Protocol
 
+from listserver import maillog, metrics
 from listserver.mail.envelope import Envelope, Peer
 from listserver.mail.reply import Reply
 from listserver.smtp.commands import read_hello, read_mail, read_rcpt
@@ -43,6 +43,8 @@ _NOT_OFFERED = Reply(code=502, enhanced="5.5.1", text="That command is not offer
 _UNKNOWN = Reply(code=500, enhanced="5.5.1", text="That command is not known here")
 _NO_ARGUMENT = Reply(code=501, enhanced="5.5.4", text="That command takes no argument")
 _NEEDS_ARGUMENT = Reply(code=501, enhanced="5.5.4", text="That command needs an argument")
+_REFUSED = metrics.counter("listserver_refused_total", "Recipients and mails refused in the dialogue, by reply code", ["code"])
+_ACCEPT_SECONDS = metrics.seconds("listserver_accept_seconds", "From the final dot to the reply, for mails that were taken")
 _BAD_HELLO = Reply(code=501, enhanced="5.5.4", text="Say hello with your host name or address literal")
 _HELLO_FIRST = Reply(code=503, enhanced="5.5.1", text="Say hello first")
 _MAIL_FIRST = Reply(code=503, enhanced="5.5.1", text="Say MAIL first")
@@ -229,7 +231,7 @@ class SmtpSession(Connection):
         if refusal is None:
             self.recipients.append(recipient)
             return self.answer(_RECIPIENT_OK)
-        log.info("refused peer=%s recipient=%s reply=%s", self.visitor, recipient, f"{refusal.code} {refusal.enhanced}")
+        self._tell_refusal(recipient, refusal)
         return self.answer(refusal)
 
     def take_message(self, content: bytes | Reply) -> Step:
@@ -264,14 +266,26 @@ class SmtpSession(Connection):
         self._end_transaction(identifier, len(raw), replies, self.loop.time() - started)
 
     def _end_transaction(self, identifier: str, octets: int, replies: Sequence[Reply], seconds: float) -> None:
-        if log.isEnabledFor(logging.INFO):
-            words = ",".join(f"{reply.code} {reply.enhanced}" for reply in dict.fromkeys(replies))
-            log.info(
-                "message id=%s peer=%s protocol=%s octets=%d recipients=%d reply=%s ms=%d",
-                identifier, self.visitor, self._protocol_word(), octets, len(self.recipients), words, round(seconds * 1000),
-            )  # fmt: skip
+        words = ",".join(f"{reply.code} {reply.enhanced}" for reply in dict.fromkeys(replies))
+        if any(reply.is_positive for reply in replies):
+            _ACCEPT_SECONDS.observe(seconds)
+            maillog.accepted(
+                id=identifier,
+                peer=self.visitor,
+                protocol=self._protocol_word(),
+                octets=octets,
+                recipients=len(self.recipients),
+                reply=words,
+                ms=round(seconds * 1000),
+            )
+        else:
+            self._tell_refusal("", replies[0])
         self.forget_transaction()
         self.answer(*replies)
+
+    def _tell_refusal(self, recipient: str, refusal: Reply) -> None:
+        _REFUSED.labels(str(refusal.code)).inc()
+        maillog.refused(peer=self.visitor, recipient=recipient, reply=f"{refusal.code} {refusal.enhanced}")
 
     # -- what LMTP does otherwise --------------------------------------------------------------------------
 
@@ -291,9 +305,9 @@ class SmtpSession(Connection):
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise  # it is us who are told to stop
-            log.exception("gate-failed peer=%s", self.visitor)
+            log.exception("gate_failed", peer=str(self.visitor))
         except Exception:  # noqa: BLE001 - the one catch-all around the gate
-            log.exception("gate-failed peer=%s", self.visitor)
+            log.exception("gate_failed", peer=str(self.visitor))
         return TRY_AGAIN
 
     def _protocol_word(self) -> str:

@@ -9,11 +9,11 @@ time-out that a trickle of octets cannot put off for ever, replies that leave to
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from asyncio import StreamReader, StreamReaderProtocol
 from typing import Self
 
+import structlog
 from aiosmtpd.smtp import SMTP
 
 from listserver.mail.reply import Reply
@@ -21,7 +21,7 @@ from listserver.smtp.door import Door
 from listserver.smtp.limits import Visitor, recognise
 from listserver.smtp.lines import LineReader
 
-log = logging.getLogger("listserver.smtp")
+log = structlog.get_logger("listserver.smtp")
 
 CLOSING = Reply(code=421, enhanced="4.3.2", text="The service is closing; please try again in a while")
 _TIMED_OUT = Reply(code=421, enhanced="4.4.2", text="Waited too long for you; closing the connection")
@@ -116,7 +116,7 @@ class Wire(SMTP):
         if self.hung_up:
             return
         if reply is not None:
-            log.info("closed peer=%s reply=%s", self.visitor, f"{reply.code} {reply.enhanced}")
+            log.info("closed", peer=str(self.visitor), reply=f"{reply.code} {reply.enhanced}")
             self.say(reply)
         self.hung_up = True
         self.input.octets.clear()
@@ -136,7 +136,7 @@ class Wire(SMTP):
     async def secure(self) -> None:
         """Change to TLS (RFC 3207 §4). What was sent in clear after STARTTLS is thrown away: anybody may have put it there."""
         if self.input.octets:
-            log.warning("starttls-injection peer=%s octets=%d", self.visitor, len(self.input.octets))
+            log.warning("starttls_injection", peer=str(self.visitor), octets=len(self.input.octets))
             self.input.octets.clear()
         self.flush()
         self._securing = True
@@ -146,7 +146,7 @@ class Wire(SMTP):
                 self.wire, self, self.door.tls, server_side=True, ssl_handshake_timeout=min(60.0, self.limits.idle_seconds)
             )
         except (OSError, EOFError) as error:
-            log.info("starttls-failed peer=%s problem=%s", self.visitor, type(error).__name__)
+            log.info("starttls_failed", peer=str(self.visitor), problem=type(error).__name__)
             self.wire.abort()
             self.connection_lost(None)  # asyncio does not tell us when the connection ends within the handshake
             return
@@ -179,7 +179,7 @@ class Wire(SMTP):
         self.visitor = recognise(transport.get_extra_info("peername"), self.door.settings.trusted_peers)
         refusal = CLOSING if self.door.draining else self.door.turnstile.enter(self.visitor)
         if refusal is not None:
-            log.warning("turned-away peer=%s reply=%s", self.visitor, f"{refusal.code} {refusal.enhanced}")
+            log.warning("turned_away", peer=str(self.visitor), reply=f"{refusal.code} {refusal.enhanced}")
             self.hung_up = True
             transport.write(_line_of(refusal))
             transport.close()
@@ -220,7 +220,7 @@ class Wire(SMTP):
         if not self.door.connections:
             self.door.empty.set()
         if not task.cancelled() and task.exception() is not None:
-            log.error("error peer=%s", self.visitor, exc_info=task.exception())
+            log.error("dialogue_failed", peer=str(self.visitor), exc_info=task.exception())
         if not self.gone:
             self.wire.abort()
 

@@ -90,13 +90,14 @@ class Database:
                 pool_size=threads,
                 max_overflow=threads,
                 isolation_level="AUTOCOMMIT",
+                hide_parameters=True,  # an error's text goes into the log, where no mail's content belongs
                 connect_args={"timeout": 10, "check_same_thread": False},
             )
             event.listen(self.engine, "connect", self._prepare_sqlite)
             self._pool: ThreadPoolExecutor | None = None
         else:
             self.path = None
-            self.engine = sa.create_engine(url, pool_size=threads + 4, max_overflow=4, pool_pre_ping=True)
+            self.engine = sa.create_engine(url, pool_size=threads + 4, max_overflow=4, pool_pre_ping=True, hide_parameters=True)
             if durability == "relaxed":
                 event.listen(self.engine, "connect", _relax_postgresql)
             self._pool = ThreadPoolExecutor(threads, thread_name_prefix="database")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
@@ -33,6 +33,14 @@ class NewMail:
     protocol: str
     trusted: bool
     received_at: datetime
+
+
+class Ending(NamedTuple):
+    """How an accepted mail ended: its state, why, and the number of its post."""
+
+    state: str
+    detail: str
+    post_number: int | None
 
 
 def add(connection: Connection, raw: bytes, mails: Sequence[NewMail]) -> None:
@@ -95,7 +103,16 @@ def finish(
         raise AlreadyEnded
 
 
+def ending(connection: Connection, list_id: int, incoming_id: int) -> Ending:
+    """How a mail stands now."""
+    row = _ENDING.run(connection, {"l": list_id, "i": incoming_id}).first()
+    return Ending._make(row) if row is not None else Ending(IncomingState.in_flight.value, "", None)
+
+
 _I = table_of(Incoming)
+_ENDING = HotStatement(
+    sa.select(_I.c.state, _I.c.detail, _I.c.post_number).where(_I.c.list_id == sa.bindparam("l"), _I.c.id == sa.bindparam("i"))
+)
 _FINISH = HotStatement(
     sa.update(_I)
     .where(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import anyio
@@ -21,12 +22,24 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from listserver import metrics
 from listserver.flows.site import Site
 from listserver.store.reading import ReadOnly
 from listserver.web import archive, unsubscribe
 from listserver.web.pages import HEADERS, Page, Pages
 
-Endpoint = Callable[[Site, ReadOnly, Request], Page]
+
+class Endpoint(Protocol):
+    """A function that makes a page; its name is the page's in the numbers."""
+
+    __name__: str
+
+    def __call__(self, site: Site, reader: ReadOnly, request: Request) -> Page:
+        """Make the page."""
+
+
+_PAGES = metrics.counter("listserver_pages_total", "Pages answered since the start, by page and status", ["page", "status"])
+_PAGE_SECONDS = metrics.seconds("listserver_page_seconds", "How long making a page took", ["page"])
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "[::1]"))
 _ROBOTS = "User-agent: *\nDisallow: /u/\nDisallow: /back/\nDisallow: /c/\n"
 
@@ -63,14 +76,20 @@ class Web:
         return application
 
     def _page(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        name = endpoint.__name__
+
         def work(request: Request) -> Response:
-            return self._pages.respond(endpoint(self.site, self.reader, request))
+            with _PAGE_SECONDS.labels(name).time():
+                response = self._pages.respond(endpoint(self.site, self.reader, request))
+            _PAGES.labels(name, str(response.status_code)).inc()
+            return response
 
         async def answer(request: Request) -> Response:
             try:
                 return await anyio.to_thread.run_sync(work, request, limiter=self._limiter)
             except Exception:  # noqa: BLE001 - this door's catch-all: the log is exact, the page is kind
-                self._log.exception("page_failed", route=getattr(request.scope.get("route"), "path", ""))
+                _PAGES.labels(name, "500").inc()
+                self._log.exception("page_failed", page=name)
                 return self._pages.respond(Page(name="our-fault", status=500))
 
         return answer
