@@ -193,6 +193,6 @@ def imported(*, list_id: int, posts: int, skipped: int, quarantined: int, second
     _LOG.info("imported", list=list_id, posts=posts, skipped=skipped, quarantined=quarantined, seconds=seconds)
 
 
-def repaired(*, list_id: int, action: str, post: int, by: str) -> None:
-    """A person changed a conversation, or took such a change back."""
-    _LOG.info("repaired", list=list_id, action=action, post=post, by=by)
+def repaired(*, list_id: int, by: str, what: str) -> None:
+    """A person changed a conversation, or took such a change back; `what` names posts by number."""
+    _LOG.info("repaired", list=list_id, by=by, what=what)

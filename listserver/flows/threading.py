@@ -123,15 +123,16 @@ def _adopt(
     joined = set()
     for each in waiting:
         child = children[each.post_number]
-        joined.add(child.conversation)
+        if child.kind != evidence.MODERATOR:
+            joined.add(child.conversation)
         if would_cycle(child.number, arrived.number, parent_of.get):
             evidence.note(connection, list_id, child.number, evidence_rows.values(refused_cycle(each.field, arrived)), now)
             continue
         nearer = evidence.awaited_by(connection, list_id, child.number, each.rank)
         link = late_parent(each.field, each.rank, arrived, nearer)
-        parent_of[child.number] = arrived.number
-        posts.link(connection, list_id, child.number, parent=arrived.number, kind=link.kind, score=link.score)
-        evidence.choose_anew(connection, list_id, child.number, evidence_rows.values(link), now)
+        if evidence.choose_anew(connection, list_id, child.number, evidence_rows.values(link), now):
+            parent_of[child.number] = arrived.number
+            posts.link(connection, list_id, child.number, parent=arrived.number, kind=link.kind, score=link.score)
         evidence.no_longer_awaited(connection, list_id, child.number, each.rank)
     evidence.arrived(connection, list_id, arrived.message_id)
     return joined

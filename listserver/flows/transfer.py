@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 from sqlalchemy.engine import Connection
 
 from listserver import maillog
-from listserver.flows import indexing, threading
+from listserver.flows import indexing, relinking, threading
 from listserver.flows.mailfiles import FoundMail, MailFiles
 from listserver.flows.readers import Batch, Readers
 from listserver.flows.site import Site
@@ -221,6 +221,7 @@ class _Run:
                 "flags": placed.flags,
             },
         )
+        relinking.look_again(connection, self._list_id, placed.look_again, self.now)
 
     def _quarantine(self, bad: Sequence[tuple[FoundMail, str, Identity]]) -> None:
         """Set messages aside, each once, however often the import is repeated."""

@@ -49,43 +49,75 @@ def chosen(connection: Connection, list_id: int, conversations: Sequence[int]) -
     }
 
 
-def choose_anew(connection: Connection, list_id: int, number: int, row: Mapping[str, object], now: datetime) -> None:
-    """Add a piece of evidence and make it the chosen one; the one before stays on record as undone."""
+MODERATOR = "moderator"  # the kind of evidence that beats all other
+
+
+def choose_anew(connection: Connection, list_id: int, number: int, row: Mapping[str, object], now: datetime) -> bool:
+    """Add a piece of evidence and make it the chosen one; the one before stays on record as undone.
+
+    Where a moderator has placed the post, that stays: the new piece is kept beside it, for the day on which the repair is
+    taken back, and the result is False: the caller must not link the post.
+    """
+    if _chosen_kind(connection, list_id, number) == MODERATOR:
+        _add_next(connection, list_id, number, {**row, "chosen": False, "made_at": now, "undone_at": now})
+        return False
+    _unchoose(connection, list_id, number, now)
+    _add_next(connection, list_id, number, {**row, "chosen": True, "made_at": now})
+    return True
+
+
+def repair(connection: Connection, list_id: int, number: int, row: Mapping[str, object], now: datetime) -> tuple[int, int]:
+    """Choose a person's piece of evidence; the ids of the piece that was chosen before, and of this one."""
+    before = connection.execute(
+        sa.select(_E.c.id).where(_E.c.list_id == list_id, _E.c.post_number == number, _E.c.chosen.is_(True))
+    ).scalar()
+    _unchoose(connection, list_id, number, now)
+    return int(before or 0), _add_next(connection, list_id, number, {**row, "chosen": True, "made_at": now})
+
+
+def to_return_to(connection: Connection, list_id: int, number: int, before: int) -> Row[Any]:
+    """The piece to choose when a repair is taken back: the one from before, or what a later finding put in its place."""
+    pieces = {row.id: row for row in of_post(connection, list_id, number)}
+    if pieces[before].kind == MODERATOR:
+        return pieces[before]
+    later = [row for row in pieces.values() if row.id > before and row.undone_at is not None and row.kind != MODERATOR]
+    return max(later, key=lambda row: row.id, default=pieces[before])
+
+
+def choose_again(connection: Connection, list_id: int, number: int, evidence_id: int, now: datetime) -> None:
+    """Choose a piece that is on record; the one chosen now stays as undone."""
+    _unchoose(connection, list_id, number, now)
+    connection.execute(
+        sa.update(Evidence)
+        .where(_E.c.list_id == list_id, _E.c.post_number == number, _E.c.id == evidence_id)
+        .values(chosen=True, undone_at=None)
+    )
+
+
+def _chosen_kind(connection: Connection, list_id: int, number: int) -> str | None:
+    return connection.execute(
+        sa.select(_E.c.kind).where(_E.c.list_id == list_id, _E.c.post_number == number, _E.c.chosen.is_(True))
+    ).scalar()
+
+
+def _unchoose(connection: Connection, list_id: int, number: int, now: datetime) -> None:
     connection.execute(
         sa.update(Evidence)
         .where(_E.c.list_id == list_id, _E.c.post_number == number, _E.c.chosen.is_(True))
         .values(chosen=False, undone_at=now)
     )
+
+
+def _add_next(connection: Connection, list_id: int, number: int, row: Mapping[str, object]) -> int:
     last = connection.execute(sa.select(sa.func.max(_E.c.id)).where(_E.c.list_id == list_id, _E.c.post_number == number)).scalar()
-    _ADD.run(
-        connection,
-        {
-            "undone_at": None,
-            **row,
-            "list_id": list_id,
-            "post_number": number,
-            "id": (last or 0) + 1,
-            "chosen": True,
-            "made_at": now,
-        },
-    )
+    following = int(last or 0) + 1
+    _ADD.run(connection, {"undone_at": None, **row, "list_id": list_id, "post_number": number, "id": following})
+    return following
 
 
 def note(connection: Connection, list_id: int, number: int, row: Mapping[str, object], now: datetime) -> None:
     """Add a piece of evidence that was not followed, such as a refused cycle."""
-    last = connection.execute(sa.select(sa.func.max(_E.c.id)).where(_E.c.list_id == list_id, _E.c.post_number == number)).scalar()
-    _ADD.run(
-        connection,
-        {
-            "undone_at": None,
-            **row,
-            "list_id": list_id,
-            "post_number": number,
-            "id": (last or 0) + 1,
-            "chosen": False,
-            "made_at": now,
-        },
-    )
+    _add_next(connection, list_id, number, {**row, "chosen": False, "made_at": now})
 
 
 def await_ids(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
@@ -156,12 +188,16 @@ def ghosts(connection: Connection, list_id: int) -> dict[int, str]:
 
 
 def conversations_awaiting(connection: Connection, list_id: int, message_ids: Sequence[str]) -> set[int]:
-    """The conversations of posts that await any of these ids."""
+    """The conversations of posts that await any of these ids; a post that a moderator placed draws nobody after it."""
     return set(connection.execute(_CONVERSATIONS_AWAITING, {"l": list_id, "ids": list(message_ids)}).scalars())
 
 
 _CONVERSATIONS_AWAITING = (
     sa.select(col(Post.conversation))
     .join(Awaited, sa.and_(_A.c.list_id == col(Post.list_id), _A.c.post_number == col(Post.number)))
-    .where(_A.c.list_id == sa.bindparam("l"), _A.c.message_id.in_(sa.bindparam("ids", expanding=True)))
+    .where(
+        _A.c.list_id == sa.bindparam("l"),
+        _A.c.message_id.in_(sa.bindparam("ids", expanding=True)),
+        col(Post.kind) != MODERATOR,
+    )
 )
