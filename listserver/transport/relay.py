@@ -35,6 +35,7 @@ class RelayAddress:
 async def open_session(address: RelayAddress, *, hostname: str, deadlines: Deadlines, tls: ssl.SSLContext | None) -> Session:
     """A connection that is ready to take mail. Raises: Unusable."""
     session = await _connect(address, deadlines, tls if address.security == "tls" else None)
+    session.lmtp = address.lmtp
     try:
         _expect(await session.reply(), 220)
         await _hello(session, address, hostname)

@@ -13,46 +13,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
-from listserver.flows.ports import Copy, normalise, stuff
+from listserver.flows.ports import normalise, stuff
 from listserver.mail.reply import Outcome, OutcomeKind, Reply, parse_reply
+from listserver.transport.item import DATA, END, MAIL, RCPT, RSET, Item
 from listserver.transport.wire import Deadlines, Wire
 
 WINDOW = 32  # copies in flight with CHUNKING: so many can be ambiguous at most when a connection is lost
 _WINDOW_OCTETS = 524_288
 _LARGE = 65_536  # from here on nothing is sent behind a content, so that we know whether its end has left us
 _KEPT_OUTCOMES = 64
-_RSET, _MAIL, _RCPT, _DATA, _END = range(5)
 _OURS = frozenset({500, 501, 502, 503, 504, 530})  # about the dialogue or the login, not about the copy
-
-Settle = Callable[[Copy, Outcome], None]
-
-
-class Errand(Protocol):
-    """What a copy belongs to, and who hears how it ended."""
-
-    def settle(self, copy: Copy, outcome: Outcome) -> None:
-        """The copy has ended; called once."""
-
-    def again(self, item: Item) -> bool:
-        """Nothing was done about this copy: put it back; False if it was put back too often."""
-
-
-class Item:
-    """A copy on its way."""
-
-    __slots__ = ("copy", "end", "errand", "head", "octets", "refusal", "returned", "step")
-
-    def __init__(self, copy: Copy, errand: Errand) -> None:
-        self.copy = copy
-        self.errand = errand
-        self.step = _MAIL
-        self.refusal: Outcome | None = None
-        self.end = 0  # position of the last octet of its content in what the connection sends; 0 until that is queued
-        self.head = b""
-        self.octets = 0
-        self.returned = 0
 
 
 class Session(Wire):
@@ -60,8 +31,9 @@ class Session(Wire):
 
     def __init__(self, deadlines: Deadlines) -> None:
         super().__init__(deadlines)
+        self.lmtp = False
         self.settled = 0
-        """Copies that the relay decided about."""
+        """Transactions that the relay decided about."""
         self.retired: Reply | None = None
         """What the relay said when it did not want more over this connection, whatever the copy."""
         self.chunking_proved = False
@@ -82,7 +54,7 @@ class Session(Wire):
         self._take, self._left = take, most - self.settled
         self._pipelining = "PIPELINING" in self.capabilities
         self._chunking = chunking and self._pipelining and "CHUNKING" in self.capabilities
-        self._after_rcpt = _END if self._chunking else _DATA
+        self._after_rcpt = END if self._chunking else DATA
         self._size_limit = _number(self.capabilities.get("SIZE"))
         self._working = True
         self._done = self._loop.create_future()
@@ -119,8 +91,8 @@ class Session(Wire):
             item = self._next()
             if item is None:
                 break
-            commands = f"{self._mail(item)}RCPT TO:<{item.copy.recipient}>\r\nBDAT {item.octets} LAST\r\n".encode()
-            item.step, item.refusal = _RSET, None
+            commands = f"{self._mail(item)}{item.commands()}BDAT {item.octets} LAST\r\n".encode()
+            item.begin(RSET)
             position += 6 + len(commands) + item.octets
             item.end = position
             self._flying += item.octets
@@ -147,7 +119,7 @@ class Session(Wire):
             else:
                 self._left -= 1
                 return item
-            item.errand.settle(copy, Outcome(OutcomeKind.failed, refusal))
+            item.settle(Outcome(OutcomeKind.failed, refusal))
         return None
 
     def _mail(self, item: Item) -> str:
@@ -164,22 +136,22 @@ class Session(Wire):
     def _opening(self, item: Item) -> bytes:
         """What goes before a content, in one group (RFC 2920 §3.1)."""
         self._begin(item)
-        reset = "RSET\r\n" if item.step == _RSET else ""
-        return f"{reset}{self._mail(item)}RCPT TO:<{item.copy.recipient}>\r\nDATA\r\n".encode()
+        reset = "RSET\r\n" if item.step == RSET else ""
+        return f"{reset}{self._mail(item)}{item.commands()}DATA\r\n".encode()
 
     def _begin(self, item: Item) -> None:
-        item.step, item.refusal, item.end = _RSET if self._open else _MAIL, None, 0
+        item.begin(RSET if self._open else MAIL)
         self._open = False
 
     def _command(self, item: Item) -> None:
         """Lock-step: the command of the copy's step."""
         match item.step:
-            case 0:  # _RSET
+            case 0:  # RSET
                 line = "RSET\r\n"
-            case 1:  # _MAIL
+            case 1:  # MAIL
                 line = self._mail(item)
-            case 2:  # _RCPT
-                line = f"RCPT TO:<{item.copy.recipient}>\r\n"
+            case 2:  # RCPT
+                line = f"RCPT TO:<{item.copies[item.index].recipient}>\r\n"
             case _:
                 line = "DATA\r\n"
         self._send([line.encode()])
@@ -189,7 +161,7 @@ class Session(Wire):
         if more:  # it answers a content that it has not got
             self.abort("replies to more than was asked")
             return
-        item.step = _END
+        item.step = END
         if item.refusal is not None:  # told to go on although it was refused: an empty mail to nobody ends this
             self._send([b".\r\n"])
             return
@@ -211,19 +183,24 @@ class Session(Wire):
         item = self._flight[0]
         step = item.step
         if not lines.startswith(b"250 "):
-            if step == _DATA and lines.startswith(b"354 "):
+            if step == DATA and lines.startswith(b"354 "):
                 self._content(item, more)
             else:
                 self._unusual(item, lines, more)
-        elif step == _END:
+        elif step == END:
             self._end(item, lines)
-        elif step == _DATA:
+        elif step == DATA:
             self._unusual(item, lines, more)
         else:
             self._step_on(item)
 
     def _step_on(self, item: Item) -> None:
-        item.step = self._after_rcpt if item.step == _RCPT else item.step + 1
+        if item.step != RCPT:
+            item.step += 1
+        elif item.has_more_recipients():
+            item.index += 1
+        else:
+            item.step = self._after_rcpt
         if not self._pipelining:
             self._command(item)
 
@@ -240,14 +217,15 @@ class Session(Wire):
                 self._known.clear()
             self._known[lines] = outcome
         self.chunking_proved = self._chunking
-        self._settle(item, outcome)
+        if not self.lmtp or item.decide_next(outcome):
+            self._settle(item, outcome)
 
     def _settle(self, item: Item, outcome: Outcome) -> None:
         """The first copy in flight is decided."""
         flight = self._flight
         flight.popleft()
         self.settled += 1
-        item.errand.settle(item.copy, outcome)
+        item.settle(outcome)
         if self._chunking:
             self._flying -= item.octets
             if len(flight) > WINDOW // 2:
@@ -264,14 +242,13 @@ class Session(Wire):
         except ValueError:
             self.abort("a reply that is none")
             return
-        agreed = 300 if item.step == _DATA else 200
+        agreed = 300 if item.step == DATA else 200
         if reply.code == 421:
             self._farewell(item, reply)
         elif agreed <= reply.code < agreed + 100:
-            if item.step == _END:
-                self.chunking_proved = self._chunking
-                self._settle(item, item.refusal or Outcome(OutcomeKind.delivered, reply))
-            elif item.step == _DATA:
+            if item.step == END:
+                self._end(item, lines)
+            elif item.step == DATA:
                 self._content(item, more)
             else:
                 self._step_on(item)
@@ -281,20 +258,27 @@ class Session(Wire):
             self._refused(item, reply)
 
     def _refused(self, item: Item, reply: Reply) -> None:
-        if item.step == _RSET:  # it cannot be refused (RFC 5321 §4.1.1.5); what follows will show
+        if item.step == RSET:  # it cannot be refused (RFC 5321 §4.1.1.5); what follows will show
             self._step_on(item)
             return
-        if self._chunking and item.step == _END and not self.chunking_proved and _knows_no_bdat(item, reply):
+        if self._chunking and item.step == END and not self.chunking_proved and _knows_no_bdat(item, reply):
             self._give_up_chunking(item)
             return
-        if item.refusal is None:
-            kind = OutcomeKind.failed if reply.is_permanent else OutcomeKind.deferred
-            if reply.code in _OURS:
-                kind, self.retired = OutcomeKind.deferred, reply
-            item.refusal = Outcome(kind, reply)
-        if item.step == _END:
+        kind = OutcomeKind.failed if reply.is_permanent else OutcomeKind.deferred
+        if reply.code in _OURS and item.refusal is None:
+            kind, self.retired = OutcomeKind.deferred, reply
+        outcome = Outcome(kind, reply)
+        if item.step == RCPT and item.refusal is None and not item.refuse_recipient(outcome):
+            self._step_on(item)  # the others are still to be asked
+            return
+        if item.step == END and self.lmtp and item.refusal is None:
+            if item.decide_next(outcome):
+                self._settle(item, outcome)
+            return
+        item.refusal = item.refusal or outcome
+        if item.step == END:
             self._settle(item, item.refusal)
-        elif item.step == _DATA or not self._pipelining:
+        elif item.step == DATA or not self._pipelining:
             self._open = True
             self._settle(item, item.refusal)
         else:
@@ -304,11 +288,11 @@ class Session(Wire):
         """421: the relay closes; of what we sent behind it, nothing was carried out (RFC 5321 §3.8)."""
         flight, self._flight = self._flight, deque()
         sorry = Outcome(OutcomeKind.deferred, reply)
-        untouched = item.step <= _MAIL and self.settled > 0  # not this copy was too much, but the connection's number
+        untouched = item.step <= MAIL and self.settled > 0  # not this copy was too much, but the connection's number
         self.settled += item.refusal is not None
         for each in flight:
             if (each is item and not untouched) or not self.settled or not each.errand.again(each):
-                each.errand.settle(each.copy, each.refusal or sorry)
+                each.settle(each.refusal or sorry)
         self.abort(str(reply))
 
     def _give_up_chunking(self, item: Item) -> None:
@@ -317,7 +301,7 @@ class Session(Wire):
         self._flight.clear()
         if item.refusal is not None or not item.errand.again(item):
             sorry = Outcome(OutcomeKind.deferred, None, "the relay offers CHUNKING and does not take it")
-            item.errand.settle(item.copy, item.refusal or sorry)
+            item.settle(item.refusal or sorry)
         self.abort("CHUNKING is offered and not understood")
 
     # -- the wire's questions ----------------------------------------------------------------------------------
@@ -338,7 +322,7 @@ class Session(Wire):
                 outcome = Outcome(OutcomeKind.ambiguous, None, f"{self.why} after the whole content had left")
             else:
                 outcome = Outcome(OutcomeKind.deferred, None, self.why)
-            item.errand.settle(item.copy, outcome)
+            item.settle(outcome)
         if self._working:
             self._working = False
             if not self._done.done():
@@ -347,7 +331,7 @@ class Session(Wire):
     def _patience(self) -> float | None:
         if not self._flight:
             return None
-        return self._deadlines.final if self._flight[0].step == _END else self._deadlines.command
+        return self._deadlines.final if self._flight[0].step == END else self._deadlines.command
 
 
 def _knows_no_bdat(item: Item, reply: Reply) -> bool:

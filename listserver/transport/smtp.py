@@ -8,6 +8,7 @@ at once: `lists.retry` says when next.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import ssl
 from collections import deque
@@ -15,8 +16,9 @@ from collections.abc import Callable, Sequence
 
 from listserver.flows.ports import Copy
 from listserver.mail.reply import Outcome, OutcomeKind, Reply
+from listserver.transport.item import Item
 from listserver.transport.relay import RelayAddress, open_session
-from listserver.transport.session import Item, Session
+from listserver.transport.session import Session
 from listserver.transport.wire import Deadlines, Unusable
 
 _COPIES_A_CONNECTION = 20  # fewer than that are not worth another connection
@@ -40,9 +42,9 @@ class _Errand:
         self._left = 0
         self._error: Exception | None = None
 
-    def begin(self) -> None:
+    def begin(self, copies: int) -> None:
         """All that waits is there."""
-        self._left = len(self.waiting)
+        self._left = copies
 
     def settle(self, copy: Copy, outcome: Outcome) -> None:
         """Report a copy. What the report itself raises ends this `send`, not the connection."""
@@ -71,7 +73,7 @@ class _Errand:
     def end_all(self, outcome: Outcome) -> None:
         """End whatever waits."""
         while self.waiting:
-            self.settle(self.waiting.popleft().copy, outcome)
+            self.waiting.popleft().settle(outcome)
 
 
 class SmtpTransport:
@@ -83,16 +85,20 @@ class SmtpTransport:
         *,
         hostname: str,
         connections: int = 8,
+        batch: int = 1,
         most_per_connection: int = 1000,
         idle_seconds: float = 20.0,
         begin_within: float = 240.0,
         deadlines: Deadlines | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`begin_within` bounds how long a copy waits for its turn: what was not begun by then is deferred."""
+        """`batch` recipients share a transaction at most, where their copies are equal.
+
+        `begin_within` bounds how long a copy waits for its turn: what was not begun by then is deferred.
+        """
         self._address = address
         self._hostname = hostname.encode("idna").decode("ascii") if not hostname.isascii() else hostname
-        self._connections = max(1, connections)
+        self._connections, self._batch = max(1, connections), max(1, batch)
         self._most, self._idle_seconds, self._begin_within = most_per_connection, idle_seconds, begin_within
         self._deadlines = deadlines or Deadlines()
         self._tls = tls
@@ -109,14 +115,16 @@ class SmtpTransport:
         """Send copies; every copy is reported once, before this returns."""
         waiting: deque[Item] = deque()
         errand = _Errand(report, waiting)
+        good: list[Copy] = []
         for copy in copies:
             if _is_safe(copy.recipient) and copy.recipient and _is_safe(copy.reverse_path):
-                waiting.append(Item(copy, errand))
+                good.append(copy)
             else:
                 report(copy, _NO_ADDRESS)
-        if not waiting:
+        if not good:
             return
-        errand.begin()
+        waiting.extend([Item(group, errand) for group in _group(good, self._batch)])
+        errand.begin(len(good))
         self._errands.append(errand)
         timer = asyncio.get_running_loop().call_later(self._begin_within, errand.end_all, _TOO_SLOW)
         try:
@@ -251,6 +259,17 @@ class SmtpTransport:
     def _defer_all(self, outcome: Outcome) -> None:
         for errand in list(self._errands):
             errand.end_all(outcome)
+
+
+def _group(copies: Sequence[Copy], most: int) -> list[tuple[Copy, ...]]:
+    """Copies that may share a transaction: neighbours that differ in nothing but the recipient."""
+    if most == 1:
+        return [(copy,) for copy in copies]
+    groups: list[tuple[Copy, ...]] = []
+    for _same, equal in itertools.groupby(copies, key=lambda copy: (id(copy.body), copy.reverse_path, copy.head, copy.smtputf8)):
+        run = list(equal)
+        groups += [tuple(run[start : start + most]) for start in range(0, len(run), most)]
+    return groups
 
 
 def _is_safe(path: str) -> bool:
