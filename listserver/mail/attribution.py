@@ -226,6 +226,9 @@ def _clean_name(text: str, *, between: bool, before_address: bool) -> tuple[str,
     """The words of a name within a piece of an attribution: capitalised ones, or what a quoted string holds."""
     if '" == ' in text:  # "AL" == Ann Lee
         text = " " * (text.index('" == ') + 5) + text[text.index('" == ') + 5 :]
+    via = _VIA.search(text)
+    if via is not None and via.start() > 1:
+        text = text[: via.start()]
     quoted = _QUOTED_NAME.search(text)
     if quoted:
         return _VIA.sub("", quoted[1]).strip(_EDGES), quoted.start()
@@ -243,7 +246,12 @@ def _clean_name(text: str, *, between: bool, before_address: bool) -> tuple[str,
     if begin == end or end - begin > (_LONGEST_ROLE if between else _LONGEST_NAME):
         while first < last and bare[last - 1].lower() in _AUXILIARIES:
             last -= 1
-        if verb < 0 or not 1 <= last - first <= 3 or bare[first].lower() in _PRONOUNS or bare[last - 1].lower() in _PRONOUNS:
+        if (
+            (verb < 0 and via is None)
+            or not 1 <= last - first <= 3
+            or bare[first].lower() in _PRONOUNS
+            or bare[last - 1].lower() in _PRONOUNS
+        ):
             return "", -1
         begin, end = first, last  # ann wrote:
     if end - begin > _LONGEST_UNCASED and not any(map(str.isupper, "".join(bare[begin:end]))):

@@ -29,6 +29,9 @@ _MESSAGES = re.compile(
     r"μήνυμα|missatge|邮件|郵件|メッセージ|메시지|הודעה|رسالة|original|urspr|origin|исходн|oryginaln|původní|eredeti|alkuper|opprinnelig|originele|원본|原始|原邮件|元のメッセージ",
     re.I,
 )
+_BEHALF = re.compile(
+    r"\b(?:on behalf of|im auftrag von|de la part de|namens|em nome de|en nombre de|per conto di|от имени)\s", re.I
+)
 _ENDS = re.compile(r"[-=_*‐–—]+\s?(?:end|ende|fin|fine|fim|slut|koniec|konec|конец)\b", re.I)
 _SUBJECTS = re.compile(
     r"subject|betreff|objet|asunto|assunto|oggetto|onderwerp|ämne|emne|тема|temat|předmět|predmet|tárgy|aihe|konu|subiect|θέμα|主题|主旨|件名|제목|נושא|الموضوع",
@@ -142,7 +145,7 @@ def _read_labels(lines: list[Line], index: int) -> tuple[list[tuple[str, str]], 
             position = following
             continue
         label = _label(line)
-        if label is not None:
+        if label is not None and (label[1] or len(values) < 3 or _is_labelled(lines, position + 1)):
             values.append(label)
             continued = 0
         elif values and continued < 5 and _continues(values[-1][1], line, lines, position):
@@ -153,6 +156,10 @@ def _read_labels(lines: list[Line], index: int) -> tuple[list[tuple[str, str]], 
         position += 1
         end = position
     return values, end
+
+
+def _is_labelled(lines: list[Line], index: int) -> bool:
+    return index < len(lines) and bool(lines[index].text) and _label(lines[index]) is not None
 
 
 def _continues(value: str, line: Line, lines: list[Line], position: int) -> bool:
@@ -171,6 +178,13 @@ def _continues(value: str, line: Line, lines: list[Line], position: int) -> bool
     )
 
 
+def _read_sender(value: str) -> Introduction:
+    """Who a sender's label names: the author, not the machine that sent it for them."""
+    behalf = _BEHALF.search(value)
+    author = read_introduction(value[behalf.end() :]) if behalf is not None else None
+    return author if author is not None and (author.name or author.address) else read_introduction(value)
+
+
 def _judge(values: list[tuple[str, str]], *, named: bool, separator: bool) -> tuple[Introduction, float] | None:
     """Who and when, if the labels are those of a message."""
     date = who = None
@@ -186,7 +200,7 @@ def _judge(values: list[tuple[str, str]], *, named: bool, separator: bool) -> tu
         is_sender = bool(_SENDERS.fullmatch(label))
         known = known or is_sender
         if who is None and (is_sender or find_address(value)):
-            who = read_introduction(value)
+            who = _read_sender(value)
             has_address = bool(who.address)
             if not who.name and not who.address:
                 who = who._replace(name=value[:80].strip())

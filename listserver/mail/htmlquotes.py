@@ -138,7 +138,7 @@ class _Reader:
         if name == "blockquote":
             if not _NO_BORDER.search(attributes) or _CITES.search(attributes):
                 self.level = min(self.level + 1, MAX_QUOTES)
-                self.hint = ""
+                self.hint = "" if _CITES.search(attributes) else "indented"
         elif name == "pre" or _PRE.search(attributes):
             self.pre = True
         if attributes:
@@ -180,7 +180,9 @@ class _Reader:
                 self.append("")
             return
         if self.paragraph and self.lines and self.lines[-1].text:
+            level, self.level = self.level, min(self.level, self.lines[-1].marks)
             self.append("")
+            self.level = level
         self.paragraph = False
         self.append(text)
 
@@ -193,7 +195,9 @@ class _Reader:
         shown = (prefix + text).rstrip() if not text else prefix + text
         end = self.size + len(shown) + 1
         line = Line(self.size, min(body, end - 1), end, level + more, text[marks.end() :].strip() if marks else text.strip())
-        if text and self.hint and self.hinted < _MOST_HINTED:
+        if text and self.hint == "indented":
+            line.hint = self.hint
+        elif text and self.hint and self.hinted < _MOST_HINTED:
             line.hint = self.hint
             self.hinted += 1
         self.lines.append(line)

@@ -21,7 +21,7 @@ _MOST_LINES = 4
 _MOST_REST = 9  # words of an attribution that are neither name, date nor address
 _COLON = re.compile(r"[:：][\s*_\"'»”)\]\u200e\u200f\u202a-\u202e\u2066-\u2069]{0,5}$")
 _SEPARATOR = re.compile(r"(?<!-)-{3,40}\s?[^\W\d_][^-\n]{2,38}?\s?-{3,40}(?!-)")
-_BEFORE_WORDS = re.compile(r"(?:[>\])»\d]|\w{3})[ \u00a0]?(?::|：)(?=\s\S)|：(?=\S)")
+_BEFORE_WORDS = re.compile(r"(?:[>\])»\d]|\w{3})[ \u00a0]?(?::|：)(?=\s)|：(?=\S)")
 _BEGINS = ("attribution", "begin")
 _LAST = ":： *_\"'»”)]-\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # with which an attribution ends
 _DIGITS = re.compile(r"\d\d")

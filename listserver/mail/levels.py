@@ -107,7 +107,11 @@ class _Levels:
         if each.is_end or not (each.introduction.date or each.introduction.address) or not self.said_before(each):
             return False
         marks, rules = self.lines[each.first].marks, 0
-        for line in self.lines[each.last :]:
+        introduced = {index for other in self.found[self.upcoming + 1 :] for index in range(other.first, other.last)}
+        for index in range(each.last, len(self.lines)):
+            line = self.lines[index]
+            if index in introduced:
+                continue
             rules = rules + 1 if line.text[:10] == "_" * 10 or line.text == "--" else rules
             if (line.text and line.marks < marks) or rules:
                 return False
@@ -134,10 +138,22 @@ class _Levels:
         """Whether no quote begins below an unmarked introduction: the next one does, or it is an id above an answer (exmh)."""
         following = self.found[self.upcoming + 1] if self.upcoming + 1 < len(self.found) else None
         if following is not None and each.kind == "attribution" and self.follows(each, following):
+            if self.goes_on(each) and each.introduction.date is not None and not _same_minute(each, following):
+                return False  # the post that is quoted begins with a quote
             return self.lines[following.first].marks == self.lines[each.first].marks
         if each.kind == "attribution" and not self.said_before(each) and self.marks_soon(each):
             return True  # a greeting stands between the attribution and the marked quote
         return each.kind == "header_block" and bool(each.introduction.message_id) and each.first < 3 and not each.is_forward
+
+
+def _same_minute(one: Found, other: Found) -> bool:
+    """Whether two introductions are of one post: their clocks show the same minute, or their days are the same."""
+    first, second = one.introduction.date, other.introduction.date
+    if first is None or second is None:
+        return False
+    if first.minute_known and second.minute_known:
+        return first.when.minute == second.when.minute
+    return first.when.date() == second.when.date()
 
 
 def _is_inside(lines: list[Line], found: list[Found], place: int) -> bool:

@@ -61,11 +61,11 @@ _TIME = re.compile(
     re.I,
 )
 _ZONE = re.compile(
-    r"\s{0,2}\(?(?:(?P<name>GMT|UTC|Z|[ECMP][SD]T|CES?T|BST|WES?T|EES?T|JST|IST)\b)?\)?\s?(?P<offset>[+-]\d{1,2}(?::?\d\d)?)?(?!\d)"
+    r"\s{0,2}\(?(?:(?P<name>GMT|UTC|Z|[ECMP][SD]T|CES?T|MES?Z|MSK|BST|WES?T|EES?T|JST|IST)\b)?\)?\s?(?P<offset>[+-]\d{1,2}(?::?\d\d)?)?(?!\d)"
 )
 _NAMED_ZONES = {
     "GMT": 0, "UTC": 0, "Z": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
-    "CET": 1, "CEST": 2, "WET": 0, "WEST": 1, "EET": 2, "EEST": 3, "JST": 9,
+    "CET": 1, "CEST": 2, "WET": 0, "WEST": 1, "EET": 2, "EEST": 3, "JST": 9, "MEZ": 1, "MESZ": 2, "MSK": 3,
 }  # fmt: skip
 _DIGITS = re.compile(r"\d\d")
 # Marks of direction, which Windows puts around each number: as spaces, so that places in the text stay.

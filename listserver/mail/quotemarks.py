@@ -13,7 +13,8 @@ _LONGEST_STRAY = 40  # characters that a program breaks off a line
 _FULL_LINE = 72
 # Up to three spaces, then marks with a space or two between them; initials only before the last `>` of the first mark.
 _MARKS = re.compile(
-    r"[ \t]{0,3}(?:(?:[A-Z][A-Za-z]{0,3})?>|\|(?!\|))(?:[ \t]{0,2}(?:[A-Z][A-Za-z]{0,3})?>|[ \t]{0,2}\|(?!\|))*[ \t]?"
+    r"(?:[ \t]{0,3}(?:(?:[A-Z][A-Za-z]{0,3})?>|\|(?!\|))|[ \t]{1,8}(?:[A-Z][A-Za-z]{0,11})?>)"
+    r"(?:[ \t]{0,2}(?:[A-Z][A-Za-z]{0,3})?>|[ \t]{0,2}\|(?!\|))*[ \t]?"
 )
 _INITIALS = re.compile(r"([A-Z][A-Za-z]{0,11})>")
 _SUPERCITE = re.compile(r">{4,}\s[^=]{0,60}\" == ")  # >>>>> "AL" == Ann Lee <ann@example.org> writes:
@@ -128,12 +129,16 @@ def _settle(text: str, lines: list[Line]) -> None:
         elif prefix.startswith(">"):  # `>From `
             keep = bool((before and before.marks and before.text) or (after and after.marks and after.text))
         elif len(prefix) - len(prefix.lstrip()) > 3:
-            keep = bool(initials) or (before is not None and before.marks > 0)
+            keep = ">>>" not in prefix and (bool(initials) or _alike(before, line) or _alike(after, line))
         else:
             keep = True
         if not keep:
             line.marks, line.body, line.text = 0, line.start, text[line.start : line.end].strip()
             line.level = 0
+
+
+def _alike(other: Line | None, line: Line) -> bool:
+    return other is not None and other.marks > 0 and other.body - other.start == line.body - line.start
 
 
 _PROMPTS = frozenset(("SQL", "C", "D", "PS", "DB", "IN", "OK", "A"))

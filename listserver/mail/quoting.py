@@ -65,10 +65,19 @@ def split_lines(text: str, lines: list[Line]) -> SplitText:
         mark_armour(lines)
     break_lines(text, lines)
     found = find_introductions(text, lines)
+    _keep_indented(lines, found)
     set_levels(lines, found)
     _mark_below(lines)
     attributions = tuple(_attribution(lines, each) for each in found)
     return SplitText(text=text, spans=_join(lines, found), attributions=attributions)
+
+
+def _keep_indented(lines: list[Line], found: list[Found]) -> None:
+    """A blockquote that no program of mail made, above all introductions, is the writer's way to indent."""
+    for line in lines[: found[0].first if found else len(lines)]:
+        if line.hint == "indented" and line.marks == 1:
+            line.marks = line.level = 0
+            line.confidence = 0.6
 
 
 def _mark_below(lines: list[Line]) -> None:
