@@ -13,7 +13,12 @@ _WORD = re.compile(r"\w+")
 _RUN = 4
 _KNOWN = 0.6
 _MOST_WORDS = 20_000
-_ATTRIBUTION = re.compile(r"^(?!>).{0,250}[:：]\s*$")
+_SAID = re.compile(
+    r"@|\d[:/.-]\d|\b(?:19|20)\d\d\b"
+    r"|\b(?:wrote|writes|said|schrieb|schreibt|a écrit|escribió|escribi|escreveu|ha scritto|schreef|skrev|napisał)\b",
+    re.I,
+)
+_LONGEST_ATTRIBUTION = 250
 _DEVICE = re.compile(
     r"^(?:sent from my|get outlook for|gesendet von|von meinem .{1,30} gesendet|envoyé de mon|enviado desde mi|inviato da)\b",
     re.I,
@@ -52,12 +57,22 @@ def _fold(block: list[str], seen: set[tuple[str, ...]], before: list[str]) -> li
         known = 1.0 if runs <= seen or set(next(iter(runs))) <= words else 0.0
     if known < _KNOWN:
         return block
-    while before and (not before[-1].strip() or (_ATTRIBUTION.match(before[-1]) and len(before[-1]) > 12)):
-        attribution = before.pop().strip()
-        if attribution:
-            break
+    above = next((n for n in range(len(before) - 1, -1, -1) if before[n].strip()), -1)
+    if above >= 0 and _is_attribution(before[above]):
+        del before[above:]
     count = len([line for line in block if line.strip("> \t")])
     return [f"[{count} quoted line{'' if count == 1 else 's'} left out]"] if count else []
+
+
+def _is_attribution(line: str) -> bool:
+    """Whether a line says who wrote what follows: it ends in a colon, and holds an address, a date or a word for it.
+
+    A writer's own line that leads to a quote ("I agree with this:") is none.
+    """
+    line = line.strip()
+    return (
+        len(line) <= _LONGEST_ATTRIBUTION and line.endswith((":", "：")) and not line.startswith(">") and bool(_SAID.search(line))
+    )
 
 
 def _without_signature(text: str) -> str:
