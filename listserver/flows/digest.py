@@ -21,7 +21,7 @@ from listserver.flows.membership import address_key
 from listserver.flows.site import Site
 from listserver.lists.digests import ConversationFacts, DigestConversation, DigestPost, arrange, local_day
 from listserver.lists.model import MailingList
-from listserver.lists.quotes import runs_of, without_known_quotes
+from listserver.lists.quotes import own_lines, runs_of, without_known_quotes
 from listserver.lists.tokens import name_token
 from listserver.mail.bodytext import BodyText, read_body
 from listserver.mail.headers import read_header
@@ -221,5 +221,5 @@ def _digest_post(row: Any, by_number: dict[int, Any], bodies: dict[int, BodyText
         token=row.token,
         parent_author=(parent.author_name or parent.author_address.partition("@")[0]) if parent is not None else "",
         parent_date=parent.date if parent is not None else None,
-        parent_excerpt=excerpt(without_known_quotes(bodies[row.parent].text, [])) if row.parent in bodies else "",
+        parent_excerpt=excerpt(own_lines(bodies[row.parent].text)) if row.parent in bodies else "",
     )

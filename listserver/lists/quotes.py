@@ -49,6 +49,19 @@ def without_known_quotes(text: str, known: Iterable[frozenset[tuple[str, ...]]])
     return "\n".join(out).strip()
 
 
+def own_lines(text: str) -> str:
+    """A text without any quoted lines, the lines that say who wrote them, and the signature: for a few words of it."""
+    out: list[str] = []
+    for line in _without_signature(text).split("\n"):
+        if not line.startswith(">"):
+            out.append(line)
+            continue
+        above = next((n for n in range(len(out) - 1, -1, -1) if out[n].strip()), -1)
+        if above >= 0 and _is_attribution(out[above]):
+            del out[above:]
+    return "\n".join(out).strip()
+
+
 def _fold(block: list[str], seen: set[tuple[str, ...]], before: list[str]) -> list[str]:
     runs = runs_of("\n".join(block))
     words = {word for run in seen for word in run}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listserver.lists.quotes import runs_of, without_known_quotes
+from listserver.lists.quotes import own_lines, runs_of, without_known_quotes
 
 PARENT = "Could we open at nine? I keep meeting people at the locked door with a hedge trimmer under one arm.\n"
 KNOWN = [runs_of(PARENT)]
@@ -38,6 +38,20 @@ KNOWN = [runs_of(PARENT)]
 def test_what_is_left_out_and_what_is_shown(text: str, shown: str) -> None:
     """A note stands for what is known; unknown words are shown, never cut."""
     assert without_known_quotes(text, KNOWN) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("On Mon, 2 Mar 2026 at 09:12, Ruth <ruth@example.net> wrote:\n> Could we?\n\nYes.\n", "Yes."),
+        ("Yes to this:\n> Could we?\nAnd to that.\n", "Yes to this:\nAnd to that."),
+        ("> one\n> two\n", ""),
+        ("Yes.\n-- \nRuth\n", "Yes."),
+    ],
+)
+def test_own_lines(text: str, own: str) -> None:
+    """The words of a post that stand over an answer to it are its author's, not those that it quotes."""
+    assert own_lines(text) == own
 
 
 def test_with_nothing_known_every_quote_is_shown() -> None:
