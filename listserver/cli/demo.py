@@ -7,9 +7,11 @@ into which they left, the digest out of the mail that its reader got.
 from __future__ import annotations
 
 import asyncio
+import signal
 import smtplib
 import socket
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -37,10 +39,15 @@ class StoryClock:
     """A clock that the story sets."""
 
     moment: datetime
+    _began: float | None = None
 
     def now(self) -> datetime:
-        """The story's present."""
-        return self.moment
+        """The story's present; once it is over, time goes on from there."""
+        return self.moment if self._began is None else self.moment + timedelta(seconds=time.monotonic() - self._began)
+
+    def go_on(self) -> None:
+        """The story is over, and time passes by itself."""
+        self._began = time.monotonic()
 
 
 @dataclass
@@ -67,10 +74,13 @@ class Stage:
             web_url=f"http://127.0.0.1:{web_port}" if self.keep else "",
             database_url="",
             secret_key="",
+            tls_certificate="",
+            tls_key="",
             trusted_peers="127.0.0.0/8",
             _env_file=None,
         )
-        self.service = server.Service(settings, ("smtp", "deliver", "web"), clock=self.clock)
+        parts = ("smtp", "deliver", "web", "digest") if self.keep else ("smtp", "deliver")
+        self.service = server.Service(settings, parts, clock=self.clock)
         await self.service.start()
         self.port = int(self.service.doors.addresses[0].port)
         await asyncio.to_thread(self._settle_in)
@@ -94,10 +104,10 @@ class Stage:
 
     async def play(self, tell: Callable[[str], None]) -> None:
         """Everything that happens, in order."""
-        tell("Six neighbours write, and the service takes it in …")
+        tell("Five neighbours write, and the service takes it in …")
         for each in self.said:
             await self._say(each)
-        tell("A seventh asks to join, and confirms by pressing Reply …")
+        tell("A sixth asks to join, confirms by pressing Reply, and knows where the key is …")
         await self._join(story.NEWCOMER)
         await self._say(story.NEWCOMER_SAYS)
         tell("The night passes; at 07:00 the digest leaves, and its reader answers one post in it …")
@@ -212,7 +222,11 @@ async def _run(folder: Path, *, keep: bool) -> None:
         screen.digest(digest_of(stage))
         screen.ending(stage.port if keep else None, folder, "".join(stage.service.web_addresses))
         if keep:
-            await asyncio.Event().wait()
+            stage.clock.go_on()
+            ended = asyncio.Event()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, ended.set)
+            await ended.wait()
     finally:
         await stage.service.stop()
 

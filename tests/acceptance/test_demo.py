@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,3 +60,30 @@ async def test_an_altered_post_alters_tree_and_digest(tmp_path: Path) -> None:
     assert "Wholly other words about a wheelbarrow." in shown
     assert "Yes please. I will be there from four" not in shown
     assert shown.count("\nWheelbarrow\n") == 1
+
+
+def test_kept_it_goes_on_until_it_is_told_to_end(tmp_path: Path) -> None:
+    """`--keep` leaves the service running with its pages, and SIGTERM ends it and leaves nothing behind."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LISTSERVER_")}
+    running = subprocess.Popen(
+        [sys.executable, "-m", "listserver", "demo", "--keep"],
+        env=environment | {"TMPDIR": str(tmp_path), "LISTSERVER_TLS_CERTIFICATE": "/nonexistent"},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert running.stdout is not None
+    shown = ""
+    for line in running.stdout:
+        shown += line
+        if "ends it." in " ".join(shown.split()):
+            break
+    found = re.search(r"http://127\.0\.0\.1:\d+/toolshare", shown)
+    assert found is not None
+    with urllib.request.urlopen(found[0], timeout=20) as page:
+        assert b"Saturday opening hours" in page.read()
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(30) == 0
+    running.stdout.close()
+    assert list(tmp_path.glob("listserver-demo-*")) == []
