@@ -19,6 +19,7 @@ from listserver.lists.matching import FEATURES, Held, Newcomer, Weighed
 from listserver.lists.people import is_same
 from listserver.lists.threads import Candidate, ThreadMatch
 
+DECIDED = 0.7  # a parent that its words leave in more doubt than this was guessed within its conversation, not named by a quote
 CERTAIN = 0.97  # a link of which we are as sure as this is made without a mark
 JOIN = 0.9  # as sure that it answers something here: then the likeliest conversation is joined, the parent marked as uncertain,
 LIKELY = 0.45  # if that conversation is as likely (two may hold the same text)
@@ -205,13 +206,14 @@ def _words(each: Estimate, held: Held, newcomer: Newcomer) -> tuple[str, str]:
         also.append("the attribution names its author" + (" and its minute" if each.weighed.minute > 0 else ""))
     elif each.weighed.named < 0:
         also.append("the attribution names somebody else")
-    if each.weighed.shared or each.weighed.cover >= 0.3:
+    if each.parent >= DECIDED and (each.weighed.shared or each.weighed.cover >= 0.3):
         marked = newcomer.reading.quotes
         text = f"{each.weighed.cover:.0%} of the {'quoted' if marked else 'known'} words are in {whose}"
         return "quote", "; ".join([text, *also])
-    if also and each.weighed.named > 0:
+    if each.parent >= DECIDED and each.weighed.named > 0:
         return "quote", f"it quotes a few words of {whose}: {also[0]}"
-    greeted = _GREETED in each.weighed.figures
-    if greeted:
+    if _GREETED in each.weighed.figures and each.parent >= DECIDED:
         return "greeting", f"its first words greet the author of {whose}, which is near in subject and time"
+    if each.weighed.cover >= 0.3:
+        return "subject", f"its words and its subject belong to this conversation; the likeliest parent is {whose}"
     return "subject", f"same subject and near in time: {whose}"

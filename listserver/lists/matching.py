@@ -22,15 +22,18 @@ from listserver.mail.quoting import Attribution
 ASKED = 96  # fingerprints looked up of the nearest quotes, and as many of all others
 _DAY = 86_400
 _ZONES = 26 * 3_600  # seconds between the same clock time in the two farthest time zones
+_MENTIONS = 6  # attributions that are looked at
 _FRESH = 5  # new fingerprints in a row that are words of the writer's, not the seam between two quotes
 _SERIES = re.compile(r"\b(\d{1,3})\s?/\s?(\d{1,3})\b")
 _HALF_HOUR = 1_800  # time zones move a clock by a multiple of this
 
 FEATURES = (
-    "named",  # an attribution of the new post names the candidate's author
+    "named",  # the first attribution of the new post names the candidate's author
     "other-named",  # it names somebody else
     "minute",  # it gives the candidate's minute of writing
     "other-minute",  # it gives another time
+    "also-named",  # a later attribution of the new post names the candidate's author
+    "also-minute",  # and gives its minute
     "self",  # the author would answer himself
     "to",  # the new post is addressed to the candidate's author
     "cc",  # or copied
@@ -58,6 +61,8 @@ FEATURES = (
     "u-other-named",
     "u-minute",
     "u-other-minute",
+    "u-also-named",
+    "u-also-minute",
     "u-alone",
     "u-share",
     "u-hits",
@@ -289,15 +294,17 @@ def _shared_addresses(pool: Sequence[Held]) -> set[str]:
 
 def _about_people(newcomer: Newcomer, held: Held, block: str, *, own_address: bool) -> dict[str, float]:
     figures: dict[str, float] = {}
-    named = minute = 0
-    for each in newcomer.reading.attributions[:3]:
+    kind = "u-" if block == "u" else ""
+    for place, each in enumerate(newcomer.reading.attributions[:_MENTIONS]):
         agrees = agreement(Person(name=each.name, address=each.address), held.author)
         at = _same_minute(_moments(each), held.written, exact=each.zone_known) if each.minute_known else 0
-        if (agrees + at, agrees) > (named + minute, named) or not (named or minute):
-            named, minute = agrees, at
-    kind = "u-" if block == "u" else ""
-    figures[f"{kind}named" if named > 0 else f"{kind}other-named"] = float(abs(named))
-    figures[f"{kind}minute" if minute > 0 else f"{kind}other-minute"] = float(abs(minute))
+        if place == 0:
+            figures[f"{kind}named" if agrees > 0 else f"{kind}other-named"] = float(abs(agrees))
+            figures[f"{kind}minute" if at > 0 else f"{kind}other-minute"] = float(abs(at))
+        elif agrees > 0:
+            figures[f"{kind}also-named"] = 1.0
+            if at > 0:
+                figures[f"{kind}also-minute"] = 1.0
     address = held.author.address.lower()
     figures["to"] = float(own_address and address in newcomer.to)
     figures["cc"] = float(own_address and address in newcomer.cc)
