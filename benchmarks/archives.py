@@ -62,8 +62,8 @@ class Placed:
 def read_archive(path: Path, limit: int = 0) -> Iterator[bytes]:
     """The messages of an mbox or mbox.gz file, in order."""
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as handle:
-        for count, raw in enumerate(read_mbox(handle), start=1):  # type: ignore[arg-type]
-            yield raw
+        for count, message in enumerate(read_mbox(handle), start=1):
+            yield message.raw
             if count == limit:
                 return
 

@@ -34,7 +34,7 @@ from archives import Placed, Truth, read_archive, read_truth, score, strip
 
 from listserver.flows import weighing
 from listserver.lists.fingerprints import read_post
-from listserver.mail.mbox import write_mbox
+from listserver.mail.mbox import MboxMessage, separator_of, write_mbox
 from listserver.mail.parse import parse_message
 from listserver.store.engine import Database
 
@@ -162,7 +162,8 @@ class Installation:
         """Import messages; the seconds that took."""
         path = self.folder / "archive.mbox"
         with path.open("wb") as handle:
-            write_mbox(handle, ((raw, "archive@example.org", datetime(1970, 1, 1, tzinfo=UTC)) for raw in messages))
+            separator = separator_of("archive@example.org", datetime(1990, 1, 1, tzinfo=UTC))
+            write_mbox(handle, (MboxMessage(separator, raw) for raw in messages))
         started = time.monotonic()
         self.run("archive", "import", LIST, str(path), "--json")
         return time.monotonic() - started
