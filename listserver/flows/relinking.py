@@ -57,7 +57,8 @@ def _weigh_again(connection: Connection, list_id: int, row: Any, now: datetime) 
     }
     known.pop(row.message_id, None)
     match = choose_parent(parsed.ids, known)
-    gathered = weighing.gather(connection, list_id, clues, itself=row.number)
+    named = [each.parent for each in match.candidates if each.parent is not None]
+    gathered = weighing.gather(connection, list_id, clues, named, itself=row.number)
     decided = decision.decide(match, gathered.estimates, clues)
     chosen = decided.chosen
     if (chosen.parent, chosen.kind, round(chosen.score, 2)) == (row.parent, row.kind, round(row.score, 2)):
