@@ -28,7 +28,7 @@ _HIDDEN = re.compile(r"\[(?:hidden email|email protected|email hidden)\]", re.I)
 _BRACKETED = re.compile(r"<[^<>\s]{1,200}@[^<>\s]{1,200}>")
 _LINK = re.compile(r"mailto:|<?https?://[^\s>]{1,200}>?", re.I)
 _BIDI = dict.fromkeys((0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), " ")  # places in the text stay
-_ENDS = re.compile(r"[:：][\s*_\"'»”)\]]{0,5}$")
+_ENDS = re.compile(r"[:：][\s*_\"'»”)\]↑]{0,5}$")
 _VERB_WORDS = (
     "wrote writes write said says say asked replied posted spake spoke quoth schrieb schreibt sagte meinte écrit dit écrivait escribió "
     "escribio escribe dijo escreveu disse scrive scritto scrisse schreef skrev skriver napsal napsala napisał napisała pisze kirjoitti "
@@ -37,6 +37,7 @@ _VERB_WORDS = (
 _VERBS = frozenset(_VERB_WORDS.split())
 _VERB_SIGNS = ("写道", "寫道", "写到", "書かれました", "書きました", "书写", "のメール", "작성", "님이", "쓴 글")
 _OPENINGS = re.compile(r"(?:originally posted by|quote from|zitat von|citation de|cita de|cita di|quoting|quote)\s*:?\s+", re.I)
+_HINTS_OPENING = re.compile(r"[Qq]uot|[Pp]osted|[Zz]itat|[Cc]it")
 _PRONOUN_WORDS = (
     "he she it they we i you this that these those the a an who someone somebody everyone which what and but as so then "
     "er sie es wir ich das der die il elle on nous ils elles ce le la les él ella ellos"
@@ -201,7 +202,7 @@ def _mask(text: str, start: int, end: int) -> str:
 
 def _find_name(masked: str) -> tuple[str, int]:
     """The name of a person, and where it stands (-1 where there is none)."""
-    opening = _OPENINGS.search(masked)
+    opening = _OPENINGS.search(masked) if _HINTS_OPENING.search(masked) else None
     begin = opening.end() if opening else 0
     at = masked.find("\x02", begin)
     pieces: list[tuple[int, int]] = []

@@ -211,6 +211,9 @@ def _decode(reading: _Reading, part: Part) -> str:
     text = decode_bytes(decoded.data[: 4 * room], part.parameters.get("charset", ""))
     if decoded.rest:
         text = "\n".join(filter(None, (text.rstrip("\r\n"), decode_bytes(decoded.rest[: 4 * room], ""))))
-    text = _UNSEEN.sub("", _LINE_ENDS.sub("\n", text))[:room]
+    text = text.replace("\r\n", "\n")
+    if not text.replace("\n", "").replace("\t", "").isprintable():  # seldom, and much faster to ask than to replace
+        text = _UNSEEN.sub("", _LINE_ENDS.sub("\n", text))
+    text = text[:room]
     reading.size += len(text)
     return text

@@ -34,6 +34,8 @@ _NO_BORDER = re.compile(r"border\s*:\s*(?:none|0)", re.I)
 _CITES = re.compile(r"type\s*=\s*[\"']?cite|class\s*=\s*[\"']?[^\"'>]*quote|border-left", re.I)
 _HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.I)
 _PRE = re.compile(r"white-space\s*:\s*(?:pre|break-spaces)", re.I)
+# What one of the patterns above may find; most tags hold none of it.
+_TELLING = re.compile(r"gmail_attr|quote|cite-prefix|divRply|OutlookM|border-top|mail-editor|display|mso-hide|white-space", re.I)
 _NESTED = frozenset(("blockquote", "div", "pre", "p", "td", "table", "section", "article"))
 _PARAGRAPHS = frozenset(("p", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "ul", "ol", "table", "blockquote", "hr"))
 _RULE = "-" * 20
@@ -139,15 +141,17 @@ class _Reader:
             if not _NO_BORDER.search(attributes) or _CITES.search(attributes):
                 self.level = min(self.level + 1, MAX_QUOTES)
                 self.hint = "" if _CITES.search(attributes) else "indented"
-        elif name == "pre" or _PRE.search(attributes):
+        elif name == "pre":
             self.pre = True
-        if attributes:
+        if _TELLING.search(attributes):
             if _BLOCK.search(attributes):
                 self.hint, self.hinted = "block", 0
             elif _INTRODUCES.search(attributes):
                 self.hint, self.hinted = "attribution", 0
             if _HIDDEN.search(attributes):
                 self.hidden = True
+            if _PRE.search(attributes):
+                self.pre = True
 
     def push(self, name: str) -> None:
         self.stack.append((name, self.level, self.hint, self.pre, self.hidden))

@@ -19,11 +19,21 @@ _MOST_COLONS = 6
 _SHORTEST_BROKEN = 20
 _MOST_LINES = 4
 _MOST_REST = 9  # words of an attribution that are neither name, date nor address
-_COLON = re.compile(r"[:：][\s*_\"'»”)\]\u200e\u200f\u202a-\u202e\u2066-\u2069]{0,5}$")
+_COLON = re.compile(r"[:：][\s*_\"'»”)\]↑\u200e\u200f\u202a-\u202e\u2066-\u2069]{0,5}$")
 _SEPARATOR = re.compile(r"(?<!-)-{3,40}\s?[^\W\d_][^-\n]{2,38}?\s?-{3,40}(?!-)")
 _BEFORE_WORDS = re.compile(r"(?:[>\])»\d]|\w{3})[ \u00a0]?(?::|：)(?=\s)|：(?=\S)")
+# [quote=Ann Lee], [quote="ann, post:3, topic:12"], [/quote]
+_TAG = re.compile(r"\[(/)?quote(?:[=:\s]+(?:author=)?([^,;\]\n]{0,60})[^\]\n]{0,100})?\]", re.I)
+# Below a quote that a web page showed in part: "Click to expand..."
+_FOLDED = re.compile(
+    r"(?:click to expand|zum vergrößern anklicken|cliquez pour agrandir|нажмите, чтобы раскрыть|haz clic para expandir)[.…]+",
+    re.I,
+)
+_RULES = "-_=*‐‑–—~"
+_COLONS = ":："
 _BEGINS = ("attribution", "begin")
-_LAST = ":： *_\"'»”)]-\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # with which an attribution ends
+_LAST = ":： ↑*_\"'»”)]-\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # with which an attribution ends
+_YEAR = re.compile(r"(?:19|20)\d\d|\d[./-]\d{1,2}[./-]\d\d")
 _DIGITS = re.compile(r"\d\d")
 _QUOTE_FROM = re.compile(r"(?:quote from:?|originally posted by:?|zitat von:?)\s+\S", re.I)
 _LABELS = re.compile(r"^-{3,}[^-]{1,40}-{3,}\s*[^\W\d_][\w ]{0,20}[:：]")
@@ -47,12 +57,14 @@ def break_lines(text: str, lines: list[Line]) -> None:
     """Break lines where an attribution or a header block stands before other words of the same line."""
     budget = MOST_BROKEN
     index = 0
+    tagged = "[/quote]" in text or "[/QUOTE]" in text
     while index < len(lines):
         words = lines[index].text
         if len(words) > _SHORTEST_BROKEN and not lines[index].kind:
+            tags = tagged and "[" in words and _TAG.search(words) is not None
             dashed = "---" in words and _SEPARATOR.search(words) is not None
-            if dashed or _has_words_behind(words):
-                places = _places(text, lines[index])
+            if tags or dashed or _has_words_behind(words):
+                places = _tag_places(text, lines[index]) if tags else _places(text, lines[index])
                 budget -= 1
                 if places:
                     lines[index : index + 1] = _broken(text, lines[index], places)
@@ -62,12 +74,28 @@ def break_lines(text: str, lines: list[Line]) -> None:
         index += 1
 
 
+def _tag_places(text: str, line: Line) -> list[tuple[int, str]]:
+    """Where the tags of web forums begin and end within a line."""
+    end = line.body + len(text[line.body : line.end].rstrip())
+    places: list[tuple[int, str]] = []
+    for number, tag in enumerate(_TAG.finditer(text, line.body, end)):
+        if number >= _MOST_COLONS:
+            break
+        if tag.start() > line.body and (not places or places[-1][0] != tag.start()):
+            places.append((tag.start(), ""))
+        if tag.end() < end:
+            places.append((tag.end(), ""))
+    return places
+
+
 def _has_words_behind(words: str) -> bool:
     """Whether a line may be an attribution with other words behind its colon; cheap."""
-    at = words.find(": ", 8)
+    at = words.rfind(": ", 8)
     if at < 0:
-        at = words.find("：", 8, -1)
-    return at > 0 and _DIGITS.search(words) is not None
+        at = words.rfind("：", 8, -1)
+    if at < 0 or _YEAR.search(words, 0, at) is None:
+        return False
+    return "@" in words or has_verb(words[: at + 1])
 
 
 def _places(text: str, line: Line) -> list[tuple[int, str]]:
@@ -136,41 +164,70 @@ def find_introductions(text: str, lines: list[Line]) -> list[Found]:
         if not line.text or line.kind:
             index += 1
             continue
-        if line.hint == "oneline":
-            found.append(Found(index, index + 1, "header_block", read_introduction(_LABELS.sub("", line.text)), False, 0.85))
-            free = index = index + 1
-            continue
-        if could_begin(line):
+        each = _read_written(line, index)
+        if each is None and _may_be_block(lines, index):
             budget -= 1
-            block = find_header_block(lines, index)
-            if block is not None:
-                marked = _is_marked(lines, block.last - 1) or block.is_end
-                found.append(
-                    Found(
-                        block.first,
-                        block.last,
-                        "header_block",
-                        block.introduction,
-                        marked,
-                        block.confidence,
-                        block.is_forward,
-                        block.is_end,
-                    )
-                )
-                free = index = block.last
-                continue
-        following = lines[index + 1] if index + 1 < len(lines) else None
-        marked = following is not None and (following.marks > line.marks or not following.text) and _is_marked(lines, index)
-        if marked or line.hint in _BEGINS or ((line.text[-1] in _LAST or line.text[0] in "QqOoZz") and _may_introduce(line.text)):
-            budget -= 2
-            each = _find_attribution(text, lines, index, free, marked=marked)
-            if each is not None:
-                shift = each.last - 1 - index
-                found.append(each)
-                free = index = index + shift + 1
-                continue
-        index += 1
+            each = _find_block(lines, index)
+        if each is None:
+            following = lines[index + 1] if index + 1 < len(lines) else None
+            marked = following is not None and (following.marks > line.marks or not following.text) and _is_marked(lines, index)
+            if (
+                marked
+                or line.hint in _BEGINS
+                or ((line.text[-1] in _LAST or line.text[0] in "QqOoZz") and _may_introduce(line.text))
+            ):
+                budget -= 2
+                each = _find_attribution(text, lines, index, free, marked=marked)
+        if each is None:
+            index += 1
+        else:
+            found.append(each)
+            free = index = each.last
     return found
+
+
+def _read_written(line: Line, index: int) -> Found | None:
+    """What says by itself that a quote begins or ends: the tags of web forums, and a header block within a line."""
+    if line.hint == "oneline":
+        return Found(index, index + 1, "header_block", read_introduction(_LABELS.sub("", line.text)), False, 0.85)
+    if line.text[0] == "[" and (tag := _TAG.fullmatch(line.text)):
+        if tag[1]:
+            return Found(index, index + 1, "attribution", read_introduction(""), True, 0.95, is_end=True)
+        who = read_introduction("")._replace(name=(tag[2] or "").strip(" \"'"))
+        return Found(index, index + 1, "attribution", who, False, 0.95)
+    if line.text[-1] in ".…" and _FOLDED.fullmatch(line.text):
+        return Found(index, index + 1, "attribution", read_introduction(""), True, 0.8, is_end=True)
+    return None
+
+
+def _may_be_block(lines: list[Line], index: int) -> bool:
+    """Whether a header block may begin on a line; cheap."""
+    line = lines[index]
+    words = line.text
+    if not (words[0] in _RULES or ":" in words or "：" in words) or not could_begin(line):
+        return False
+    return bool(line.hint) or words[0] in _RULES or words[-1] in _COLONS or _leads_on(lines, index)
+
+
+def _find_block(lines: list[Line], index: int) -> Found | None:
+    block = find_header_block(lines, index)
+    if block is None:
+        return None
+    return Found(
+        block.first,
+        block.last,
+        "header_block",
+        block.introduction,
+        _is_marked(lines, block.last - 1) or block.is_end,
+        block.confidence,
+        block.is_forward,
+        block.is_end,
+    )
+
+
+def _leads_on(lines: list[Line], index: int) -> bool:
+    """Whether a label may stand on one of the next lines, too; cheap."""
+    return any(":" in line.text[:30] or "：" in line.text[:30] for line in lines[index + 1 : index + 4])
 
 
 def _may_introduce(words: str) -> bool:
@@ -208,6 +265,8 @@ def _find_attribution(text: str, lines: list[Line], index: int, free: int, *, ma
             best = (first, read, score) if score >= (best[2] if best else 0.01) else best
         elif score > best[2]:
             best = (first, read, score)
+        if first == index and not marked and not line.hint and not (read.date or read.address or read.has_verb or ">" in joined):
+            break
         torn = score >= 0.9 and _is_torn(lines, first, free, read)
         if line.hint == "begin" or (score >= 0.9 and not torn):
             break

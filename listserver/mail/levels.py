@@ -1,23 +1,13 @@
 """From marks and introductions to levels: below a header block all is a quote, below `NAME said:` perhaps only a part.
 
-A quote without marks has no end that can be seen. At the end of a post it reaches to the end; at the top, the writer's
-answer must be somewhere below it: from a greeting on, else from the second paragraph, with little confidence.
+Levels are the marks, and one more for each unmarked quote around a line; where such a quote ends, `unmarked` decides.
 """
 
 from __future__ import annotations
 
-import re
-
 from listserver.mail.introductions import Found
 from listserver.mail.quotemarks import Line
-
-_UNSURE = 0.5
-_PREFIX = re.compile(r"[^\w\s\"'(\[<“«„¿¡@*$&/.…-]{1,3}(?=[\s\w])|-{1,3}[\])}>|]")
-_GREETING = re.compile(
-    r"(?:@\s?\w|(?:hi|hello|hey|dear|thanks|thank you|thx|ok|okay|yes|no|hallo|moin|lieber?|danke|bonjour|salut|merci|hola|gracias|"
-    r"ol[áa]|obrigad[oa]|ciao|grazie|hoi|dag|bedankt|hej|tack|takk|tak|привет|спасибо|здравствуйте)\b[ ,!.])",
-    re.I,
-)
+from listserver.mail.unmarked import end_of_quote, said_before
 
 
 def set_levels(lines: list[Line], found: list[Found]) -> None:
@@ -88,7 +78,7 @@ class _Levels:
             self.confidence = 1.0 if not line.marks else self.confidence
         elif not self.inside and not self.leads_nowhere(each):
             self.extras[line.marks] = self.extras.get(line.marks, 0) + 1
-            stop = _end_of_quote(self.lines, self.found, self.upcoming)
+            stop = end_of_quote(self.lines, self.found, self.upcoming)
             if stop is not None:
                 self.ends[line.marks] = stop
             else:
@@ -104,7 +94,7 @@ class _Levels:
 
         Whoever writes above a block does not mark what is below; the marks are those of the post that is quoted.
         """
-        if each.is_end or not (each.introduction.date or each.introduction.address) or not self.said_before(each):
+        if each.is_end or not (each.introduction.date or each.introduction.address) or not said_before(self.lines, each):
             return False
         marks, rules = self.lines[each.first].marks, 0
         introduced = {index for other in self.found[self.upcoming + 1 :] for index in range(other.first, other.last)}
@@ -118,10 +108,6 @@ class _Levels:
             if line.text and line.marks == marks:
                 return True
         return False
-
-    def said_before(self, each: Found) -> bool:
-        marks = self.lines[each.first].marks
-        return any(line.text and line.marks == marks and not line.kind for line in self.lines[: each.first][-30:])
 
     def marks_soon(self, each: Found) -> bool:
         """Whether marked lines follow after a few words."""
@@ -141,7 +127,7 @@ class _Levels:
             if self.goes_on(each) and each.introduction.date is not None and not _same_minute(each, following):
                 return False  # the post that is quoted begins with a quote
             return self.lines[following.first].marks == self.lines[each.first].marks
-        if each.kind == "attribution" and not self.said_before(each) and self.marks_soon(each):
+        if each.kind == "attribution" and not said_before(self.lines, each) and self.marks_soon(each):
             return True  # a greeting stands between the attribution and the marked quote
         return each.kind == "header_block" and bool(each.introduction.message_id) and each.first < 3 and not each.is_forward
 
@@ -169,50 +155,3 @@ def _is_inside(lines: list[Line], found: list[Found], place: int) -> bool:
         return False
     previous = found[place - 1] if place else None
     return previous is None or previous.last <= before or previous.is_forward or lines[before].marks < marks - 1
-
-
-def _end_of_prefix(lines: list[Line], first: int, stop: int, marks: int) -> int | None:
-    """Where lines end that all begin with the same strange signs, somebody's own quote mark: `--]`."""
-    index = first
-    while index < stop and not lines[index].text:
-        index += 1
-    match = _PREFIX.match(lines[index].text) if index < stop and lines[index].marks == marks else None
-    if match is None:
-        return None
-    while index < stop and (not lines[index].text or lines[index].text.startswith(match[0])):
-        index += 1
-    return index
-
-
-def _end_of_quote(lines: list[Line], found: list[Found], place: int) -> tuple[int, float] | None:
-    """Where a quote without marks ends, and how sure what follows is the writer's; None: it reaches as far as it can."""
-    each = found[place]
-    if each.kind == "header_block" or lines[each.first].hint in ("attribution", "block"):
-        return None
-    marks = lines[each.first].marks
-    stop = found[place + 1].first if place + 1 < len(found) else len(lines)
-    is_last = place + 1 == len(found)
-    before = any(line.text and line.marks == marks and not line.kind for line in lines[max(0, each.first - 30) : each.first])
-    if before and each.introduction.date is not None and (each.introduction.address or each.introduction.date.minute_known):
-        return None
-    own_prefix = _end_of_prefix(lines, each.last, stop, marks)
-    if own_prefix is not None:
-        return own_prefix, 0.9
-    name = each.introduction.name.split()
-    starts = [
-        index
-        for index in range(each.last, stop)
-        if lines[index].text and lines[index].marks == marks and (index == each.last or not lines[index - 1].text)
-    ]
-    for index in starts[1:]:
-        words = lines[index].text
-        if name and (words.startswith((f"{name[0]},", f"@{name[0]}")) or (_GREETING.match(words) and name[0] in words[:60])):
-            return index, 0.8
-    if before and is_last:
-        return None
-    for index in starts[1:]:
-        if _GREETING.match(lines[index].text):
-            return index, 0.7
-    if len(starts) > 1:
-        return starts[1], _UNSURE
-    return (stop, _UNSURE) if not is_last else None

@@ -24,12 +24,14 @@ _OPENS_FOOTER = re.compile(
     r"_{5,}|unsubscribe:|list archives?:|to post to this (?:group|list)",
     re.I,
 )
-_DEVICE = re.compile(
-    r"iphone|ipad|ipod|android|blackberry|samsung|galaxy|huawei|xiaomi|nokia|lumia|windows phone|pixel|"
-    r"outlook|yahoo!? mail|protonmail|proton mail|gmail mobile|k-9|k9 mail|thunderbird|mailspring|spark|airmail|nine mail|mail\.ru|"
-    r"mobile|handheld|smartphone|handy|téléphone|teléfono|móvil|mobil|телефон|手机|手機|スマートフォン",
-    re.I,
+_DEVICE_WORDS = (
+    "iphone ipad ipod android blackberry samsung galaxy huawei xiaomi nokia lumia windows pixel outlook yahoo protonmail proton gmail k-9 "
+    "k9 thunderbird mailspring spark airmail nine mail.ru mobile mobil mobilen mobiltelefon mobila handheld smartphone handy téléphone "
+    "teléfono móvil telemóvel телефона телефон"
 )
+_DEVICES = frozenset(_DEVICE_WORDS.split())
+_DEVICE_SIGNS = ("手机", "手機", "スマートフォン", "iphone", "ipad", "휴대")
+_DEVICE_WORD = re.compile(r"[\w.-]*\w")
 _SENT = re.compile(
     r"sent|get |gesendet|verschickt|envoy|obtenir|télécharge|enviado|inviato|scarica|verzonden|verstuurd|skickat|sendt|wysłan|odesl|odoslan|"
     r"отправлен|надіслан|lähetetty|gönderil|küld|trimis|στάλ|发自|發自|从我|来自|より送信|から送信|보냄|"
@@ -37,6 +39,7 @@ _SENT = re.compile(
     re.I,
 )
 _LONGEST_DEVICE = 160
+_MOST_WORDS = 14
 _ARMOUR = re.compile(r"-----(BEGIN|END) (PGP [A-Z ,/0-9]{3,40}|PRIVACY-ENHANCED MESSAGE)-----")
 
 
@@ -126,5 +129,9 @@ def _mark_device(lines: list[Line], first: int, last: int) -> None:
     if index < first or lines[index].kind:
         return
     text = lines[index].text
-    if len(text) <= _LONGEST_DEVICE and _DEVICE.search(text) and _SENT.search(text) and len(text.split()) <= 14:
-        lines[index].kind = "device"
+    if len(text) <= _LONGEST_DEVICE and len(text.split()) <= _MOST_WORDS:
+        lowered = text.lower()
+        named = not _DEVICES.isdisjoint(_DEVICE_WORD.findall(lowered))
+        named = named or (not text.isascii() and any(sign in lowered for sign in _DEVICE_SIGNS))
+        if named and _SENT.search(text):
+            lines[index].kind = "device"
