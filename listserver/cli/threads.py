@@ -28,7 +28,9 @@ def ls(context: typer.Context, alist: ListName, as_json: JsonOption = False) -> 
             print_json_list({"list": found.address}, "threads", threads)
             return
         for thread in threads:
-            say(f"{thread['id']:>6}  {thread['subject']}  ({len(thread['posts'])} posts)")
+            say(
+                f"{thread['id']:>6}  {thread['subject']}  ({len(thread['posts'])} {'post' if len(thread['posts']) == 1 else 'posts'})"
+            )
 
 
 @app.command("show")
