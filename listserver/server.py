@@ -149,7 +149,7 @@ class Service:
         self._start_clocks()
         await self._open_web()
         maillog.listening(
-            addresses=(*self.doors.addresses, *self.web_addresses), relay=_without_password(self.settings.relay_address)
+            addresses=(*self.doors.addresses, *self.web_addresses), relay=without_password(self.settings.relay_address)
         )
 
     async def _open_web(self) -> None:
@@ -279,6 +279,7 @@ async def deliver(settings: Settings, *, once: bool, until_empty: bool) -> sched
         lock.release()
 
 
-def _without_password(address: str) -> str:
+def without_password(address: str) -> str:
+    """A relay's address as it may be shown."""
     scheme, sign, rest = address.partition("://")
     return f"{scheme}{sign}{rest.rpartition('@')[2]}" if sign else address

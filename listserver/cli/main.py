@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 from typer.exceptions import TyperException
 
 from listserver import maillog, server
-from listserver.cli import archive, database, demo, digests, doctor, held, lists, members, outbox, service, threads
+from listserver.cli import archive, database, demo, digests, doctor, held, init, lists, members, outbox, service, threads
 from listserver.cli.context import Context, JsonOption, context_of, print_json, print_table
 from listserver.errors import ListserverError, TryAgainLater
 from listserver.lists.model import OptionError
@@ -38,13 +39,18 @@ app.command("serve")(service.serve)
 app.command("deliver")(service.deliver)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("init")(init.init)
 
 
 @app.command("config")
 def config(context: typer.Context, as_json: JsonOption = False) -> None:
     """Show the effective settings, secrets masked. Example: listserver config --json"""
     settings = context_of(context).settings
-    values = {name: _shown(getattr(settings, name)) for name in type(settings).model_fields}
+    values = {name: _shown(getattr(settings, name)) for name in type(settings).model_fields} | {
+        "database_url": make_url(settings.database_address).render_as_string(hide_password=True),
+        "relay": server.without_password(settings.relay_address),
+        "admin": settings.administrator,
+    }
     if as_json:
         print_json(values)
     else:

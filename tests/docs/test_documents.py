@@ -102,3 +102,14 @@ def test_a_bad_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     message = capsys.readouterr().err
     assert "LISTSERVER_AUTHENTICATION" in message
     assert "sometimes" not in message
+
+
+def test_the_commands_in_the_documents_exist() -> None:
+    """Every `listserver …` in code of the documents names commands that there are."""
+    known = {path for path, _command in _commands(typer.main.get_command(app))}
+    nouns = {path[0] for path in known if len(path) > 1}
+    for document in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        text = document.read_text()
+        code = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.S) + re.findall(r"`([^`\n]+)`", text))
+        for first, second in re.findall(r"(?:^|[/;&|`(] ?|\n|-- )listserver (?!listserver|\d)([a-z]+)(?: ([a-z]+))?", code, re.M):
+            assert ((first, second) if first in nouns else (first,)) in known, (document.name, first, second)
