@@ -20,10 +20,8 @@ _LONGEST_ROLE = 16  # words between a date and an address, where programs put al
 
 _DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}")
 _LOCAL = re.compile(r"[\w.+=%#$&'*/?^`{}~-]")
-_SPELT = re.compile(
-    r"([\w.+-]{1,64})\s?(?:\(at\)|\[at\])\s?([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8})"
-    r"|[<(\[]([\w.+-]{1,64}) at ([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8})[>)\]]"
-)
+_SPELT = re.compile(r"([\w.+-]{1,64})\s?(?:\(at\)|\[at\])\s?([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8})")
+_SPELT_OUT = re.compile(r"[<(\[]([\w.+-]{1,64}) at ([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8})[>)\]]")  # pipermail
 _HIDDEN = re.compile(r"\[(?:hidden email|email protected|email hidden)\]", re.I)
 _BRACKETED = re.compile(r"<[^<>\s]{1,200}@[^<>\s]{1,200}>")
 _LINK = re.compile(r"mailto:|<?https?://[^\s>]{1,200}>?", re.I)
@@ -185,9 +183,13 @@ def _mask_addresses(text: str) -> tuple[str, str]:
         at = text.find("@", at + 1)
     if not address:
         match = _HIDDEN.search(text) if "[" in text else None
-        match = match or (_SPELT.search(text) if "at" in text.lower() else None)
+        hidden = match is not None
+        if match is None and ("(at)" in text or "[at]" in text):
+            match = _SPELT.search(text)
+        if match is None and " at " in text:
+            match = _SPELT_OUT.search(text)
         if match is not None:
-            address = f"{match[1] or match[3]}@{match[2] or match[4]}".lower() if match.re is _SPELT else ""
+            address = "" if hidden else f"{match[1]}@{match[2]}".lower()
             text = _mask(text, match.start(), match.end())
     return address, text
 

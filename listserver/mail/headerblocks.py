@@ -61,7 +61,8 @@ def find_header_block(lines: list[Line], index: int) -> HeaderBlock | None:
     words, hint = lines[index].text, lines[index].hint
     separator = hint == "separator" or (len(words) < LONGEST_RULE and SEPARATOR.fullmatch(words) is not None)
     forwards = words[-1] in ":：" and len(words) < 60 and _FORWARDS.search(words) is not None
-    named = hint == "block" or (separator and bool(_MESSAGES.search(words) or _FORWARDS.search(words)))
+    speaks = separator and any(map(str.isalpha, words))
+    named = hint == "block" or (speaks and bool(_MESSAGES.search(words) or _FORWARDS.search(words)))
     if named and _ENDS.match(words):
         return HeaderBlock(index, index + 1, read_introduction(""), True, 0.9, is_end=True)
     position = index
@@ -74,7 +75,9 @@ def find_header_block(lines: list[Line], index: int) -> HeaderBlock | None:
         least = 1 if named else 2 if separator or forwards else 3
         found = _judge(values, named=named or forwards, separator=separator or forwards) if len(values) >= least else None
         if found is not None:
-            return HeaderBlock(index, end, found[0], bool(_FORWARDS.search(words)) and position > index, found[1])
+            return HeaderBlock(
+                index, end, found[0], position > index and (forwards or (speaks and bool(_FORWARDS.search(words)))), found[1]
+            )
     if (named and hint != "block") or (forwards and _is_short(lines, index)):
         return HeaderBlock(index, index + 1, read_introduction(""), _FORWARDS.search(words) is not None, 0.8)
     return None
@@ -95,7 +98,7 @@ def could_begin(line: Line) -> bool:
     if text[0] in "-_=*‐‑–—~":
         return True
     if text[-1] in ":：" and len(text) < 60:
-        return _FORWARDS.search(text) is not None or text.find(":", 0, _LONGEST_LABEL) > 0
+        return True
     colon = text.find(":", 0, _LONGEST_LABEL)
     return colon > 0 or text.find("：", 0, _LONGEST_LABEL) > 0
 

@@ -11,19 +11,13 @@ from typing import NamedTuple
 
 from listserver.mail.attribution import Introduction, has_verb, read_introduction
 from listserver.mail.headerblocks import LONGEST_RULE, SEPARATOR, could_begin, find_header_block
+from listserver.mail.onelines import TAG
 from listserver.mail.quotemarks import Line
 
 MOST_READ = 250  # attributions and labels that are read in one text
-MOST_BROKEN = 40  # lines that are looked at for an attribution within
-_MOST_COLONS = 6
-_SHORTEST_BROKEN = 20
 _MOST_LINES = 4
 _MOST_REST = 9  # words of an attribution that are neither name, date nor address
 _COLON = re.compile(r"[:：][\s*_\"'»”)\]↑\u200e\u200f\u202a-\u202e\u2066-\u2069]{0,5}$")
-_SEPARATOR = re.compile(r"(?<!-)-{3,40}\s?[^\W\d_][^-\n]{2,38}?\s?-{3,40}(?!-)")
-_BEFORE_WORDS = re.compile(r"(?:[>\])»\d]|\w{3})[ \u00a0]?(?::|：)(?=\s)|：(?=\S)")
-# [quote=Ann Lee], [quote="ann, post:3, topic:12"], [/quote]
-_TAG = re.compile(r"\[(/)?quote(?:[=:\s]+(?:author=)?([^,;\]\n]{0,60})[^\]\n]{0,100})?\]", re.I)
 # Below a quote that a web page showed in part: "Click to expand..."
 _FOLDED = re.compile(
     r"(?:click to expand|zum vergrößern anklicken|cliquez pour agrandir|нажмите, чтобы раскрыть|haz clic para expandir)[.…]+",
@@ -33,11 +27,9 @@ _RULES = "-_=*‐‑–—~"
 _COLONS = ":："
 _BEGINS = ("attribution", "begin")
 _LAST = ":： ↑*_\"'»”)]-\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # with which an attribution ends
-_YEAR = re.compile(r"(?:19|20)\d\d|\d[./-]\d{1,2}[./-]\d\d")
 _DIGITS = re.compile(r"\d\d")
 _QUOTE_FROM = re.compile(r"(?:quote from:?|originally posted by:?|zitat von:?)\s+\S", re.I)
 _LABELS = re.compile(r"^-{3,}[^-]{1,40}-{3,}\s*[^\W\d_][\w ]{0,20}[:：]")
-_ONE_LINE_LABEL = re.compile(r"\s*[*_]{0,2}[^\W\d_][\w ]{1,20}[*_]{0,2}\s?[:：]")
 
 
 class Found(NamedTuple):
@@ -51,107 +43,6 @@ class Found(NamedTuple):
     confidence: float
     is_forward: bool = False
     is_end: bool = False
-
-
-def break_lines(text: str, lines: list[Line]) -> None:
-    """Break lines where an attribution or a header block stands before other words of the same line."""
-    budget = MOST_BROKEN
-    index = 0
-    tagged = "[/quote]" in text or "[/QUOTE]" in text
-    while index < len(lines):
-        words = lines[index].text
-        if len(words) > _SHORTEST_BROKEN and not lines[index].kind:
-            tags = tagged and "[" in words and _TAG.search(words) is not None
-            dashed = "---" in words and _SEPARATOR.search(words) is not None
-            if tags or dashed or _has_words_behind(words):
-                places = _tag_places(text, lines[index]) if tags else _places(text, lines[index])
-                budget -= 1
-                if places:
-                    lines[index : index + 1] = _broken(text, lines[index], places)
-                    index += len(places)
-                if not budget:
-                    return
-        index += 1
-
-
-def _tag_places(text: str, line: Line) -> list[tuple[int, str]]:
-    """Where the tags of web forums begin and end within a line."""
-    end = line.body + len(text[line.body : line.end].rstrip())
-    places: list[tuple[int, str]] = []
-    for number, tag in enumerate(_TAG.finditer(text, line.body, end)):
-        if number >= _MOST_COLONS:
-            break
-        if tag.start() > line.body and (not places or places[-1][0] != tag.start()):
-            places.append((tag.start(), ""))
-        if tag.end() < end:
-            places.append((tag.end(), ""))
-    return places
-
-
-def _has_words_behind(words: str) -> bool:
-    """Whether a line may be an attribution with other words behind its colon; cheap."""
-    at = words.rfind(": ", 8)
-    if at < 0:
-        at = words.rfind("：", 8, -1)
-    if at < 0 or _YEAR.search(words, 0, at) is None:
-        return False
-    return "@" in words or has_verb(words[: at + 1])
-
-
-def _places(text: str, line: Line) -> list[tuple[int, str]]:
-    """Where a line is to be broken, each with the hint for the piece that begins there."""
-    end = line.body + len(text[line.body : line.end].rstrip())
-    separator = _SEPARATOR.search(text, line.body, end)
-    if separator is not None:
-        return _separator_places(text, line, separator, end)
-    for number, colon in enumerate(_BEFORE_WORDS.finditer(text, line.body, end)):
-        if number >= _MOST_COLONS:
-            break
-        after = colon.end()
-        first = max(line.body, after - 260)
-        read = read_introduction(text[first:after])
-        if read.date is not None and read.name + read.address and read.rest <= 40 and (read.address or read.has_verb):
-            start = first + read.start
-            if not any(map(str.isalnum, text[line.body : start])):
-                start = line.body
-            return [(start, "begin"), (after, "")]
-    return []
-
-
-def _separator_places(text: str, line: Line, match: re.Match[str], end: int) -> list[tuple[int, str]]:
-    """`words -----Original Message-----From: … Sent: … words`, all in one line."""
-    begin, after = match.span()
-    if begin == line.body and after == end:
-        return []
-    rest = text[after : min(end, after + 400)]
-    if rest.strip() and not _ONE_LINE_LABEL.match(rest):
-        return []
-    places = [(begin, "separator")]
-    if rest.strip():
-        found = read_introduction(rest)
-        if found.date is None and not found.address:
-            return [(begin, "separator"), (after, "")]
-        stop = after + max(found.date.end if found.date else 0, rest.rfind("@", 0, 300) + 1)
-        while stop < end and not text[stop].isspace():
-            stop += 1
-        places = [(begin, "oneline")]
-        if stop < end:
-            places.append((stop, ""))
-    return places
-
-
-def _broken(text: str, line: Line, places: list[tuple[int, str]]) -> list[Line]:
-    pieces: list[Line] = []
-    starts = [(line.start, line.hint)] if places[0][0] > line.body else []
-    starts += places
-    for number, (start, hint) in enumerate(starts):
-        begin = line.start if not number else start
-        end = starts[number + 1][0] if number + 1 < len(starts) else line.end
-        body = line.body if not number else start
-        piece = Line(begin, body, end, line.marks, text[body:end].strip())
-        piece.hint = hint
-        pieces.append(piece)
-    return pieces
 
 
 def find_introductions(text: str, lines: list[Line]) -> list[Found]:
@@ -190,7 +81,7 @@ def _read_written(line: Line, index: int) -> Found | None:
     """What says by itself that a quote begins or ends: the tags of web forums, and a header block within a line."""
     if line.hint == "oneline":
         return Found(index, index + 1, "header_block", read_introduction(_LABELS.sub("", line.text)), False, 0.85)
-    if line.text[0] == "[" and (tag := _TAG.fullmatch(line.text)):
+    if line.text[0] == "[" and (tag := TAG.fullmatch(line.text)):
         if tag[1]:
             return Found(index, index + 1, "attribution", read_introduction(""), True, 0.95, is_end=True)
         who = read_introduction("")._replace(name=(tag[2] or "").strip(" \"'"))

@@ -76,7 +76,10 @@ class _Levels:
             self.owners[level + 1] = self.upcoming
         if each.marked and not (each.kind == "header_block" and self.goes_on(each)):
             self.confidence = 1.0 if not line.marks else self.confidence
-        elif not self.inside and not self.leads_nowhere(each):
+        elif self.inside:
+            if self.ends_at_once(each):
+                self.extras[line.marks - 1] = self.extras.get(line.marks - 1, 0) + 1
+        elif not self.leads_nowhere(each):
             self.extras[line.marks] = self.extras.get(line.marks, 0) + 1
             stop = end_of_quote(self.lines, self.found, self.upcoming)
             if stop is not None:
@@ -84,6 +87,11 @@ class _Levels:
             else:
                 self.ends.pop(line.marks, None)
         self.upcoming += 1
+
+    def ends_at_once(self, each: Found) -> bool:
+        """Whether the marks end with a marked attribution, and the words below it lost theirs."""
+        following = next((line for line in self.lines[each.last : each.last + 4] if line.text), None)
+        return following is not None and following.marks == self.lines[each.first].marks - 1 and not following.kind
 
     def follows(self, each: Found, following: Found) -> bool:
         """Whether only blank lines stand between two introductions."""

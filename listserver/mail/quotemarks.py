@@ -150,7 +150,8 @@ def _is_bar_quote(text: str, line: Line, before: Line | None, after: Line | None
     def begins(other: Line | None) -> bool:
         return other is not None and text[other.start : other.end].lstrip(" ").startswith("|")
 
-    return "|" not in line.text and "+-" not in line.text and (begins(before) or begins(after))
+    indented = text[line.body : line.body + 1] in (" ", "\t")
+    return not indented and "|" not in line.text and "+-" not in line.text and (begins(before) or begins(after))
 
 
 def strip_marks(text: str) -> str:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from listserver.mail.bodytext import read_pieces
 from listserver.mail.headers import Header
 from listserver.mail.htmlquotes import has_quotes, read_html
-from listserver.mail.introductions import Found, break_lines, find_introductions
+from listserver.mail.introductions import Found, find_introductions
 from listserver.mail.levels import set_levels
+from listserver.mail.onelines import break_lines
 from listserver.mail.quotemarks import Line, read_lines
 from listserver.mail.signature import mark_armour, mark_below
 from listserver.mail.spans import Attribution, Span, SpanKind, SplitText

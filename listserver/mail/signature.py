@@ -21,7 +21,7 @@ _FOOTER_WORDS = re.compile(
 )
 _OPENS_FOOTER = re.compile(
     r"you received this (?:message|email|mail) because|to unsubscribe(?:,| from| send|:)|sent via |this sf\.net email|"
-    r"_{5,}|unsubscribe:|list archives?:|to post to this (?:group|list)",
+    r"unsubscribe:|list archives?:|to post to this (?:group|list)",
     re.I,
 )
 _DEVICE_WORDS = (
