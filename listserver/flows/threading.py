@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from listserver.flows import evidence_rows, relinking, weighing, words
+from listserver.flows.weighing import Gathered
 from listserver.lists import decision
 from listserver.lists.matching import Newcomer
-from listserver.lists.threads import AwaitedId, PostRef, choose_parent, late_parent, refused_cycle, would_cycle
+from listserver.lists.threads import AwaitedId, PostRef, ThreadMatch, choose_parent, late_parent, refused_cycle, would_cycle
 from listserver.mail.message_id import ReplyIds
 from listserver.store import evidence, posts
 from listserver.store.clean import clean_text
@@ -66,7 +67,7 @@ def place(
         PostRef(number=named.number, message_id=named.message_id, conversation=named.conversation) if named is not None else None
     )
     match = choose_parent(ids, known, named=target)
-    gathered = weighing.gather(connection, list_id, clues, [c.parent for c in match.candidates if c.parent is not None])
+    gathered = _gather(connection, list_id, clues, match)
     decided = decision.decide(match, gathered.estimates, clues)
     parent = decided.chosen.parent
     by_number = {ref.number: ref.conversation for ref in known.values()} | (
@@ -93,6 +94,15 @@ def place(
         flags=flags,
         look_again=relinking.find(connection, list_id, number, gathered, own),
     )
+
+
+def _gather(connection: Connection, list_id: int, clues: Newcomer, match: ThreadMatch) -> Gathered:
+    """What speaks for which parent; where fields and text agree already, nobody else is looked for."""
+    if match.chosen.parent is not None and match.is_nearest:
+        agreed = weighing.gather_above(connection, list_id, clues, match.chosen.parent)
+        if agreed is not None:
+            return agreed
+    return weighing.gather(connection, list_id, clues, [c.parent for c in match.candidates if c.parent is not None])
 
 
 def _await(connection: Connection, list_id: int, number: int, awaited: Sequence[AwaitedId]) -> set[int]:

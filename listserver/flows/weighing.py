@@ -29,6 +29,8 @@ _AROUND = 10
 _SEEN = 30  # posts of a subject or conversation that are looked at, to take those nearest in time
 _FORMER = re.compile(r"\s*[(\[]\s*was\b:?\s*([^()\[\]]{1,300})[)\]]?\s*$", re.I)
 _RECENT = 12  # posts before this one among which the other parts of a series are
+_ABOVE = 4  # posts of a thread that a reply quotes at most, as far as it is followed upwards
+_NEARLY_ALL = 0.9
 _CLOCKS = 86_400  # seconds by which a parent may be younger than its answer, by their dates
 
 
@@ -43,6 +45,7 @@ class Gathered:
     footer: frozenset[int]
     same_subject: list[tuple[int, int]]
     found: Mapping[int, Sequence[int]]
+    is_whole: bool = True  # False: only the post that the fields name, and those above it, were looked at
 
     def of(self, number: int | None) -> Estimate | None:
         """What is known about one candidate."""
@@ -116,6 +119,37 @@ def gather(connection: Connection, list_id: int, newcomer: Newcomer, named: Sequ
     ]
     weighed = matching.weigh(newcomer, question, pool, found, fingerprints.COMMON)
     return Gathered(newcomer, question, weighed, decision.estimate(weighed), footer, same_subject, found)
+
+
+def gather_above(connection: Connection, list_id: int, newcomer: Newcomer, named: int) -> Gathered | None:
+    """Weigh only the post that the fields name, and those above it; None if that does not do.
+
+    It does where the text says the same as the fields: the named post holds nearly all that is quoted, or nothing is quoted
+    and the subject is that of a reply. Then no other post could be chosen (`decision.decide`), and looking for them would
+    cost ten times as much. What is quoted deeper was written by the posts above.
+    """
+    _learnt_at, footer = fingerprints.footer(connection, list_id)
+    question = matching.ask(newcomer.reading, footer)
+    if not question.marked and not newcomer.is_reply:
+        return None
+    quoted = question.near | question.far
+    pool: list[Held] = []
+    above: int | None = named
+    while above is not None and len(pool) < _ABOVE:
+        rows = fingerprints.facts(connection, list_id, [above])
+        if not rows:
+            break
+        pool.append(_held(rows[0]))
+        if not question.marked:
+            break
+        if len(pool) == 1 and len(quoted.intersection(pool[0].whole)) < _NEARLY_ALL * len(quoted):
+            return None
+        above = pool[-1].parent if question.far else None
+    if not pool:
+        return None
+    same_subject = fingerprints.of_subject(connection, list_id, newcomer.base_subject, _SEEN) if newcomer.base_subject else []
+    weighed = matching.weigh(newcomer, question, pool, {}, fingerprints.COMMON)
+    return Gathered(newcomer, question, weighed, decision.estimate(weighed), footer, same_subject, {}, is_whole=False)
 
 
 def _nearest(posts: Sequence[tuple[int, int]], written: int, most: int) -> list[int]:

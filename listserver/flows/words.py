@@ -55,7 +55,8 @@ def keep_again(connection: Connection, list_id: int, number: int, gathered: Gath
 def _keep_quotes(connection: Connection, list_id: int, number: int, gathered: Gathered, parent: Held | None) -> None:
     if gathered.question.marked:
         fingerprints.add_quotations(connection, list_id, number, quoted_posts(gathered.weighed, gathered.question))
-        fingerprints.await_text(connection, list_id, number, unheld(gathered, parent))
+        if gathered.is_whole:
+            fingerprints.await_text(connection, list_id, number, unheld(gathered, parent))
 
 
 def _held(gathered: Gathered, number: int | None) -> Held | None:
