@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
-from listserver.flows import schedule
+from listserver.flows import returned, schedule
 from listserver.flows.site import Site
 from listserver.lists.model import WITHOUT_EFFECT_YET, MailingList, MemberState, OptionError, read_member_option
 from listserver.lists.vocabulary import Meaning
@@ -51,6 +51,8 @@ def apply(
         done.append(change)
         values |= wanted
     before = {key: getattr(member, key) for key in values}
+    if any(command.meaning is Meaning.resume for command in commands):
+        returned.resume(connection, site, alist, member)
     if values:
         _write(connection, alist, member, values, now)
     return done, json.dumps(before, ensure_ascii=False)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from listserver import scheduler
-from listserver.flows import membership
+from listserver.flows import membership, reach
 from listserver.flows.ports import Copy
 from listserver.mail.reply import Outcome, OutcomeKind
 from listserver.server import Service
@@ -205,6 +205,7 @@ async def away_for(folder: Path, hours: float, members: int) -> tuple[Counter[st
             clock.moment += timedelta(hours=1)
         relay.away = False
         for _hour in range(24):
+            await asyncio.to_thread(reach.look, site)
             await work.run_until_empty(once=True)
             clock.moment += timedelta(hours=1)
         with site.database.read() as connection:
@@ -229,10 +230,11 @@ async def test_a_relay_that_is_away_for_six_hours(tmp_path: Path) -> None:
 
 
 async def test_a_relay_that_is_away_for_six_days(tmp_path: Path) -> None:
-    """After five days of trying it is a recorded failure, and nobody gets week-old mail."""
-    got, counts, _told = await away_for(tmp_path, 24 * 6, 3)
+    """After five days of trying it is a recorded failure, nobody gets week-old mail, and the owner is told by name."""
+    got, counts, told = await away_for(tmp_path, 24 * 6, 3)
     assert counts["failed"] == 4, counts
     assert "m1@example.com" not in got
+    assert any("m1@example.com" in text for text in told), told
 
 
 # -- F19 ---------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from listserver.flows import membership
+from listserver.store import members
 from listserver.store.engine import Database
 from tests.integration.desk import Desk, open_desk
 
@@ -63,6 +64,16 @@ def test_a_pause_ends_on_the_morning_of_its_day(desk: Desk) -> None:
     assert (desk.member(GWEN).state, desk.member(GWEN).paused_until) == ("paused", "2026-03-29T23:00+00:00")
     desk.write(GWEN, REQUEST, subject="resume", text="\n")
     assert (desk.member(GWEN).state, desk.member(GWEN).paused_until) == ("active", "")
+
+
+def test_resume_forgets_what_came_back(desk: Desk) -> None:
+    """Somebody whose mail was stopped because it came back is served again."""
+    with desk.read() as connection:
+        number = members.get(connection, desk.alist.id, GWEN).id
+    desk.site.database.write(lambda c: members.change(c, desk.alist.id, number, {"state": "suspended"}))
+    desk.write(GWEN, REQUEST, subject="resume", text="\n")
+    assert desk.member(GWEN).state == "active"
+    assert "resume: you get email again" in desk.newest(GWEN).text
 
 
 def test_who_is_not_believed_is_asked(doubting: Desk) -> None:
