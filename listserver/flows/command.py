@@ -57,7 +57,7 @@ def plan(site: Site, mail: NewMail, prepared: Prepared) -> Work:
     if author is None:
         return _finish(mail, IncomingState.ignored, "not exactly one readable author")
     argument = (arrival.destination.argument or "") if (arrival := find_arrival(site, mail.recipient)) else ""
-    heard = hear(site, alist, author, prepared, argument)
+    heard = hear(site, alist, author, prepared, argument, is_answer=bool(mail.token))
     talk = Talk(
         site=site,
         mail=mail,

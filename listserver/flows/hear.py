@@ -31,8 +31,11 @@ class Heard:
     """The list that was named instead of the one written to."""
 
 
-def hear(site: Site, alist: MailingList, author: Mailbox, prepared: Prepared, argument: str) -> Heard:
-    """What the words of a mail ask for, read in the writer's language; `argument` is what the recipient address said."""
+def hear(site: Site, alist: MailingList, author: Mailbox, prepared: Prepared, argument: str, *, is_answer: bool) -> Heard:
+    """What the words of a mail ask for, read in the writer's language; `argument` is what the recipient address said.
+
+    `is_answer`: it was written to the address of a question, so its subject is ours or nobody's.
+    """
     with site.database.read() as connection:
         member = members.find(connection, alist.id, author.address.key)
     subject = prepared.parsed.subject
@@ -42,7 +45,7 @@ def hear(site: Site, alist: MailingList, author: Mailbox, prepared: Prepared, ar
         names=(author.name, author.address.local),
         lists=(alist.address, alist.local, alist.name, alist.short_name),
     )
-    is_reply = is_reply_subject(subject) or bool(prepared.parsed.ids.in_reply_to)
+    is_reply = is_answer or is_reply_subject(subject) or bool(prepared.parsed.ids.in_reply_to)
     reading = site.reader.read_mail(base_subject(subject), prepared.own_words, around, is_reply=is_reply)
     if reading.kind is ReadingKind.empty and argument and "@" not in argument:
         reading = site.reader.read_text(argument, around)  # LIST-query@, LIST+get-123@

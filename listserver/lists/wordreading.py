@@ -99,6 +99,8 @@ class Reader:
         lines = list(self.lines_of(text, context))
         below = self._read_lines(lines, context)
         above = self._line(subject, context) if subject.strip() else None
+        if above is not None and not lines and above.kind is ReadingKind.commands:
+            return above
         if above is None or above.kind is not ReadingKind.commands or is_reply:
             if lines or is_reply or above is None:
                 return below
