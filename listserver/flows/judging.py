@@ -15,6 +15,7 @@ from listserver.lists.moderation import PostFacts
 from listserver.mail.address import Address, parse_address, read_mailboxes
 from listserver.mail.bodytext import read_body
 from listserver.mail.headers import decode_text, unfold
+from listserver.mail.mime import is_bomb
 from listserver.mail.parse import read_date
 from listserver.store import members, posts
 
@@ -53,6 +54,7 @@ def gather(
         senders=_speakers(prepared, reverse_path) if signs.foreign_list else (),
         own_mark=signs.own_mark,
         header_too_big=prepared.header.too_big,
+        is_bomb=is_bomb(prepared.raw, prepared.header),
         received_fields=prepared.header.count("received"),
         older_than_week=_is_old(parsed.date, prepared, now),
         header_text=lambda name: tuple(decode_text(body, 1000) for body in prepared.header.all(name)[:20]),

@@ -38,6 +38,8 @@ class PostFacts:
     """For a mail that came through another list: the addresses that speak for that list (reverse-path, Sender, List-Post)."""
     own_mark: bool = False
     header_too_big: bool = False
+    is_bomb: bool = False
+    """It has more parts or levels than are opened."""
     received_fields: int = 0
     older_than_week: bool = False
     header_text: Callable[[str], tuple[str, ...]] = lambda _name: ()
@@ -108,6 +110,8 @@ def _automatic(facts: PostFacts, _options: ListOptions) -> Verdict | None:
 def _unreadable(facts: PostFacts, _options: ListOptions) -> Verdict | None:
     if facts.header_too_big:
         return Hold("header-too-big", "its header is longer than any mail program writes", silent=True)
+    if facts.is_bomb:
+        return Hold("bomb", "it has more parts than any mail program writes", silent=True)
     return Hold("author", "we could not see who wrote it", silent=True) if facts.author is None else None
 
 

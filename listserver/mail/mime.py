@@ -21,6 +21,8 @@ MAX_DEPTH = 100
 MAX_BOUNDARIES = 20_000  # lines that look like one, in a whole message
 MAX_LOOKS = 10  # how often a large message is looked through, which each level costs anew
 _LARGE = 2_000_000  # octets; smaller ones may be as deep as they want
+_TOO_MANY, _TOO_DEEP, _TOO_OFTEN = "too many parts", "nested too deeply", "too many boundaries"
+_LIMITS = frozenset((_TOO_MANY, _TOO_DEEP, _TOO_OFTEN))
 _MAX_TYPE = 2_000  # octets of Content-Type and Content-Disposition
 _LONGEST_NAME = 150
 _LONGEST_SUFFIX = 10
@@ -98,14 +100,14 @@ def read_parts(raw: bytes, header: Header) -> tuple[tuple[Part, ...], tuple[str,
     while stack:
         part = stack.pop()
         if len(parts) >= MAX_PARTS:
-            reading.note("too many parts")
+            reading.note(_TOO_MANY)
             break
         parts.append(part)
         if not part.kind.startswith("multipart/"):
             continue
         reading.room -= part.end - part.start
         if part.depth >= MAX_DEPTH or reading.room < 0:
-            reading.note("nested too deeply")
+            reading.note(_TOO_DEEP)
             continue
         part.is_multipart = True
         default = "message/rfc822" if part.kind == "multipart/digest" else "text/plain"
@@ -116,6 +118,11 @@ def read_parts(raw: bytes, header: Header) -> tuple[tuple[Part, ...], tuple[str,
             child.parent, child.depth, child.head = index, part.depth + 1, start
             stack.append(child)
     return tuple(parts), tuple(reading.defects)
+
+
+def is_bomb(raw: bytes, header: Header) -> bool:
+    """Whether a message has more parts, levels or boundaries than `read_parts` opens: no mail program writes that."""
+    return not _LIMITS.isdisjoint(read_parts(raw, header)[1])
 
 
 def _read_part(raw: bytes, header: Header, start: int, end: int, default: str = "text/plain") -> Part:
@@ -158,7 +165,7 @@ def _split(reading: _Reading, part: Part, boundary: bytes) -> list[tuple[int, in
     while position >= 0 and len(found) <= MAX_PARTS:
         reading.boundaries -= 1
         if reading.boundaries < 0:
-            reading.note("too many boundaries")
+            reading.note(_TOO_OFTEN)
             break
         after = position + len(delimiter)
         closing = raw.startswith(b"--", after)
