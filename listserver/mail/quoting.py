@@ -43,7 +43,7 @@ def split_body(raw: bytes, header: Header) -> SplitText:
         else:
             text = piece.text or ""
             found = read_lines(text)
-        if texts and not texts[-1].endswith("\n"):
+        if texts and texts[-1] and not texts[-1].endswith("\n"):
             texts[-1] += "\n"
             size += 1
             if lines:

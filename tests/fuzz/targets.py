@@ -302,7 +302,7 @@ def _check_split(split: quoting.SplitText) -> None:
 
 def attempt_quoting(data: bytes) -> None:
     """The spans of any text, in order and without gaps, are the text."""
-    text = charsets.decode_bytes(data, "utf-8").replace("\x00", "")
+    text = charsets.decode_bytes(data, "utf-8").replace("\x00", "").replace("\r", "\n")  # as `read_body` gives it
     split = quoting.split_text(text)
 
     assert split.text == text
