@@ -48,7 +48,7 @@ class Reading:
     `near` is what is quoted at the first level, `far` what stands deeper; `whole` holds the lower halves of all, sorted;
     `tail` those of the last ones, in order.
     `short` is the writer's own text where it is too short for a fingerprint. `greeting` holds the first words of own
-    text where they could call somebody by name.
+    text where they could call somebody by name. `sure`: marks or HTML show the quotes, not only a line above them.
     """
 
     own: array[int]
@@ -59,6 +59,7 @@ class Reading:
     short: str
     attributions: tuple[Attribution, ...]
     greeting: tuple[str, ...]
+    sure: bool = True
 
     @property
     def quotes(self) -> bool:
@@ -94,6 +95,7 @@ def read_split(split: SplitText) -> Reading:
         short=" ".join(own_words) if len(own_words) < RUN else "",
         attributions=outer,
         greeting=_greeting(split),
+        sure=any(span.level and span.confidence >= 1.0 for span in split.spans),
     )
 
 

@@ -22,6 +22,7 @@ from listserver.mail.quoting import Attribution
 ASKED = 96  # fingerprints looked up of the nearest quotes, and as many of all others
 _DAY = 86_400
 _ZONES = 26 * 3_600  # seconds between the same clock time in the two farthest time zones
+_KINDS = ("", "i-", "u-")
 _MENTIONS = 6  # attributions that are looked at
 _FRESH = 5  # new fingerprints in a row that are words of the writer's, not the seam between two quotes
 _SERIES = re.compile(r"\b(\d{1,3})\s?/\s?(\d{1,3})\b")
@@ -52,6 +53,25 @@ FEATURES = (
     "q-subject",  # same base subject
     "q-age",  # log of the days between them
     "q-between",  # log of the number of candidates of its conversation written after it
+    "i-named",  # the same where nothing but a header block or an introduction shows what is quoted: levels are uncertain there
+    "i-other-named",
+    "i-minute",
+    "i-other-minute",
+    "i-also-named",
+    "i-also-minute",
+    "i-cover",
+    "i-missing",
+    "i-full",
+    "i-own",
+    "i-first",
+    "i-alone",
+    "i-near",
+    "i-far",
+    "i-share",
+    "i-hits",
+    "i-subject",
+    "i-age",
+    "i-between",
     "u-cover",  # nothing marked: the share of all known words that the candidate's whole text holds
     "u-own",
     "u-first",
@@ -77,12 +97,15 @@ FEATURES = (
     "series",  # it is the cover letter of the numbered series that the new post belongs to, or its first part
     "was",  # its subject is the one that the new post says it had before
     "none-q",  # the alternative that the post answers none of them, by what the post is like
+    "none-i",
     "none-u",
     "none-n",
     "none-q-reply",
+    "none-i-reply",
     "none-u-reply",
     "none-n-reply",
     "none-q-hits",
+    "none-i-hits",
 )
 _INDEX = {name: index for index, name in enumerate(FEATURES)}
 
@@ -188,7 +211,7 @@ def weigh(
         for held in pool:
             if owns[held.number][0]:
                 known |= covers[held.number]
-    block = "q" if question.marked and quoted else "u" if len(known) >= 2 else "n"
+    block = ("q" if newcomer.reading.sure else "i") if question.marked and quoted else "u" if len(known) >= 2 else "n"
     context = _Context(newcomer, block, ordered)
     shared = _shared_addresses(pool)
     beside = _beside(newcomer.reading.own, known, first) if block == "u" else {}
@@ -203,21 +226,21 @@ def weigh(
         covered = 0.0
         alone_hits = sum(1 for each in (*own_near, *own_far) if alone.get(each) == held.number)
         first_hits = sum(1 for each in (*own_near, *own_far) if first.get(each) == held.number)
-        if block == "q":
+        if block in "qi":
             reach = held.whole[-1] if len(held.whole) >= MOST else 0xFFFFFFFF
             within = sum(1 for each in quoted if each <= reach) if reach < 0xFFFFFFFF else len(quoted)
             covered = len(cover) / max(within, 1)
             figures |= {
-                "q-cover": covered,
-                "q-missing": math.log1p(within - len(cover)),
-                "q-full": float(covered >= 0.97),
-                "q-own": float(hits > 0),
-                "q-first": math.log1p(first_hits) / 4,
-                "q-alone": float(alone_hits >= 2),
-                "q-near": len(own_near) / len(near) if near else 0.0,
-                "q-far": len(own_far) / len(far) if far else 0.0,
-                "q-share": share,
-                "q-hits": math.log1p(hits) / 4,
+                f"{block}-cover": covered,
+                f"{block}-missing": math.log1p(within - len(cover)),
+                f"{block}-full": float(covered >= 0.97),
+                f"{block}-own": float(hits > 0),
+                f"{block}-first": math.log1p(first_hits) / 4,
+                f"{block}-alone": float(alone_hits >= 2),
+                f"{block}-near": len(own_near) / len(near) if near else 0.0,
+                f"{block}-far": len(own_far) / len(far) if far else 0.0,
+                f"{block}-share": share,
+                f"{block}-hits": math.log1p(hits) / 4,
             }
         elif block == "u":
             covered = len(cover & known) / len(known)
@@ -274,10 +297,8 @@ def _beside(own: Sequence[int], known: set[int], first: Mapping[int, int]) -> di
 
 
 def _row(held: Held | None, figures: Mapping[str, float], cover: float, shared: int) -> Weighed:
-    named = int(figures.get("named", figures.get("u-named", 0)) - figures.get("other-named", figures.get("u-other-named", 0)))
-    minute = int(
-        figures.get("minute", figures.get("u-minute", 0)) - figures.get("other-minute", figures.get("u-other-minute", 0))
-    )
+    named = int(sum(figures.get(f"{kind}named", 0) - figures.get(f"{kind}other-named", 0) for kind in _KINDS))
+    minute = int(sum(figures.get(f"{kind}minute", 0) - figures.get(f"{kind}other-minute", 0) for kind in _KINDS))
     return Weighed(held, {_INDEX[k]: v for k, v in figures.items() if v}, cover, shared, named, minute)
 
 
@@ -294,7 +315,7 @@ def _shared_addresses(pool: Sequence[Held]) -> set[str]:
 
 def _about_people(newcomer: Newcomer, held: Held, block: str, *, own_address: bool) -> dict[str, float]:
     figures: dict[str, float] = {}
-    kind = "u-" if block == "u" else ""
+    kind = f"{block}-" if block in "ui" else ""
     for place, each in enumerate(newcomer.reading.attributions[:_MENTIONS]):
         agrees = agreement(Person(name=each.name, address=each.address), held.author)
         at = _same_minute(_moments(each), held.written, exact=each.zone_known) if each.minute_known else 0
@@ -381,8 +402,8 @@ def leads_series(newcomer: Newcomer, held: Held) -> bool:
 
 def _none(newcomer: Newcomer, block: str, quoted: frozenset[int]) -> dict[str, float]:
     figures = {f"none-{block}": 1.0, f"none-{block}-reply": float(newcomer.is_reply)}
-    if block == "q":
-        figures["none-q-hits"] = math.log1p(len(quoted)) / 4
+    if block in "qi":
+        figures[f"none-{block}-hits"] = math.log1p(len(quoted)) / 4
     return figures
 
 
