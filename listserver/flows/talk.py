@@ -121,7 +121,13 @@ class Talk:
             self.alist,
             asking.letter,
             address,
-            {"until": f"{until:%A} {until.day} {until:%B}", "how": how, "verified": self.verified, **(values or {})},
+            {
+                "until": f"{until:%A} {until.day} {until:%B}",
+                "how": how,
+                "verified": self.verified,
+                "button": _button(self.site, kind, token),
+                **(values or {}),
+            },
             address_key=key,
             to_name=self.author.name if self.verified and is_own else "",
             answered=self.prepared if is_own else None,
@@ -143,6 +149,11 @@ class Talk:
                 data=json.dumps(known, ensure_ascii=False),
             )
         return sent
+
+
+def _button(site: Site, kind: str, token: str) -> str:
+    """The page with a button that answers this question, where there is one."""
+    return f"{site.web_url}/c/{token}" if site.web_url and kind in ("join", "leave") else ""
 
 
 @dataclass(frozen=True, slots=True)

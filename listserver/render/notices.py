@@ -60,6 +60,7 @@ def write_letter(templates: Templates, letter: Letter, values: Mapping[str, obje
         "to_address": letter.to_address,
         "to_name": letter.to_name,
         "archive": letter.archive,
+        "button": "",
         **values,
     }
     blocks = templates.render_blocks("mail", letter.language, f"{letter.name}.txt.j2", shared)

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from listserver import metrics
 from listserver.flows.site import Site
 from listserver.store.reading import ReadOnly
-from listserver.web import archive, unsubscribe
+from listserver.web import archive, confirm, unsubscribe
 from listserver.web.pages import HEADERS, Page, Pages
 
 
@@ -66,6 +66,8 @@ class Web:
             Route(self._pages.style_path, self._pages.style),
             Route("/u/{token}", self._page(unsubscribe.show_leaving)),
             Route("/u/{token}", self._page(unsubscribe.do_leave), methods=["POST"]),
+            Route("/c/{token}", self._page(confirm.show_question)),
+            Route("/c/{token}", self._page(confirm.do_confirm), methods=["POST"]),
             Route("/back/{token}", self._page(unsubscribe.show_return)),
             Route("/back/{token}", self._page(unsubscribe.do_return), methods=["POST"]),
             Route("/{name}", self._page(archive.show_list)),

@@ -78,7 +78,7 @@ class World:
         self.site.database.write(lambda connection: accept.accept(connection, raw, [mail]))
         self.site.database.write(process.plan(self.site, mail, prepared))
         with self.site.database.read() as connection:
-            return int(connection.execute(sa.text("SELECT max(number) FROM post")).scalar_one())
+            return int(connection.execute(sa.text("SELECT coalesce(max(number), 0) FROM post")).scalar_one())
 
     def leave_token(self, member: int) -> str:
         return sign_permission(self.site.secret, "leave", self.alist.id, member, DAY)
@@ -267,6 +267,44 @@ def test_an_old_way_back_does_not_undo_a_later_leaving(world: World) -> None:
     membership.remove_member(world.site, world.alist, "gwen@example.net")
     assert world.client.post(back[1]).status_code == 404
     assert world.state(member) == "left"
+
+
+# -- confirming ------------------------------------------------------------------------------------------------
+
+
+def test_a_question_is_answered_by_its_button(world: World) -> None:
+    """E1 holds a link; GET changes nothing, POST makes a member with a welcome; it works once."""
+    world.post(to=f"toolshare-join@{HOST}", subject="", text="digest\r\n")
+    (question,) = world.letters()
+    link = re.search(r"https://\S+/c/\w+", question.get_content())
+    assert link is not None
+    page = world.client.get(link[0])
+    assert page.status_code == 200
+    assert page.text.count("<button") == 1
+    assert "Join Hartley Vale Tool Share?" in page.text
+    with world.site.database.read() as connection:
+        assert members.find(connection, world.alist.id, "gwen@example.net") is None
+    assert "Welcome to Hartley Vale Tool Share" in world.client.post(link[0]).text
+    with world.site.database.read() as connection:
+        row = members.find(connection, world.alist.id, "gwen@example.net")
+    assert row is not None
+    assert (row.state, row.delivery) == ("active", "digest")
+    assert world.letters()[-1]["Subject"] == "Welcome to Hartley Vale Tool Share"
+    for again in (world.client.post(link[0]), world.client.get(link[0])):
+        assert again.status_code == 404
+        assert "not open" in again.text
+
+
+def test_a_question_that_is_over_is_not_answered(world: World) -> None:
+    """After seven days the button does nothing, and a token of nobody says the same."""
+    world.post(to=f"toolshare-join@{HOST}", subject="", text="\r\n")
+    (question,) = world.letters()
+    link = re.search(r"https://\S+/c/\w+", question.get_content())
+    assert link is not None
+    world.clock.moment += timedelta(days=8)
+    over, nobody = world.client.post(link[0]), world.client.post("/c/abcdefghjkmn")
+    assert over.status_code == nobody.status_code == 404
+    assert over.text == nobody.text
 
 
 # -- reading --------------------------------------------------------------------------------------------------
