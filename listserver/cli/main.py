@@ -15,7 +15,21 @@ from sqlalchemy.exc import DBAPIError
 from typer.exceptions import TyperException
 
 from listserver import maillog, server
-from listserver.cli import archive, database, demo, digests, doctor, held, init, lists, members, outbox, service, threads
+from listserver.cli import (
+    archive,
+    bounces,
+    database,
+    demo,
+    digests,
+    doctor,
+    held,
+    init,
+    lists,
+    members,
+    outbox,
+    service,
+    threads,
+)
 from listserver.cli.context import Context, JsonOption, context_of, print_json, print_table
 from listserver.errors import ListserverError, TryAgainLater
 from listserver.lists.model import OptionError
@@ -31,6 +45,7 @@ app.add_typer(lists.app, name="list")
 app.add_typer(members.app, name="member")
 app.add_typer(threads.app, name="thread")
 app.add_typer(held.app, name="held")
+app.add_typer(bounces.app, name="bounces")
 app.add_typer(digests.app, name="digest")
 app.add_typer(outbox.app, name="queue")
 app.add_typer(archive.app, name="archive")

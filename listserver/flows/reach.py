@@ -142,3 +142,12 @@ def describe(connection: Connection, alist: MailingList, member_id: int, now: da
         "next_at": noted.next_at,
         "off_at": noted.paused_at + rules.OFF_AFTER if noted.paused_at and not history.is_owner else None,
     }
+
+
+def describe_all(connection: Connection, alist: MailingList, now: datetime) -> list[dict[str, object]]:
+    """Everyone on a list whose mail comes back, whoever is paused first."""
+    rows = bounces.of_list(connection, alist.id)
+    return [
+        {"address": row.address, "name": row.name, "state": row.state, **(describe(connection, alist, row.member_id, now) or {})}
+        for row in rows
+    ]

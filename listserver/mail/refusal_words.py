@@ -67,6 +67,7 @@ FULL = Words(
     邮箱已满 | 信箱已满 | 郵箱已滿 | 信箱已滿 | 邮箱空间不足 | 空间不足 | 空間不足 | 超出容量 | 容量已满
     超过配额 | 超出配额 | 配额
     いっぱい | 満杯 | 容量を超 | 容量超過 | 容量不足 | 容量オーバー | 용량 초과 | 편지함이 가득
+    enough space | space has been used | used up | pleine | system full | mailbox data
     """,
     "over-quota|mailbox-full|quota",
 )
@@ -82,7 +83,8 @@ UNKNOWN = Words(
     no such mail | no such email | no such e-mail | no such name | no such id | no such alias | no such a user | nosuchuser
     no such member | no account by that name | no account | no user | no mailbox | no mail box | no valid recipient
     no valid address | no recipient | no matches to nameserver | no one by that name | no person by that name | no local mailbox
-    not such user | not exist | doesn't exist | don't exist | does not have an account | doesn't have a
+    not such user | not exist | doesn't exist | don't exist | does not have an account | does not have a final
+    doesn't have a
     do not exist | nonexistent | non-existent | non existent | not existing | doesn´t exist | doesnt exist
     invalid recipient | invalid mailbox | invalid address | invalid user | invalid email | invalid e-mail | invalid final
     invalid account | invalid local | invalid-recipient | recipient invalid | recipient is invalid | address is invalid
@@ -144,7 +146,7 @@ NO_DOMAIN = Words(
     couldn't find a mail exchanger | cannot resolve | can't resolve | unable to resolve | could not resolve | no mx | mx record
     name service error | dns error | dns lookup fail | dns failure | dns server | nxdomain | doesn't exist in dns | bad domain
     illegal host | malformed dns | nullmx | null mx | does not accept mail | domain does not | invalid domain | domain is not
-    domain isn't | no mail server | no mail host | domain name system | domain lookup | non-existent hosts | does not resolve
+    no mail server | no mail host | domain name system | domain lookup | non-existent hosts | does not resolve
     unrouteable domain | unroutable domain | host or domain name not found | domain unrouteable | no route found to domain
     domain name not found | unresolvable | domain not exist | no mail exchanger | lookup failed | host lookup did not
     bad host/domain | no relevant mx | unable to lookup | address family | domain couldn't be found | domain has expired
@@ -212,6 +214,12 @@ POLICY = Words(
     policy | transaction failed | rejected by filter | filter | conversion | unsupported | syntax error | bare lf
     bare cr
     lone cr | line too long | 8bit | mime
+    as a relay | not a gateway | configured to relay | handle mail for | rcpthost | illegal attachment | other attachments
+    mailing list | not subscribed
+    captcha | batv | backscatter | bogus mail | third-party | not owned by | organizational settings
+    organisational settings | header are | improper
+    base64 encoding | binary content | multiple addresses | emetteur | unroutable sender | from: domain | list of senders
+    low priority | submit messages
     """
 )
 
@@ -228,6 +236,7 @@ SIZE = Words(
     zu groß | zu gross | trop volumineux | trop gros | trop grand | demasiado grande | excede el tamaño | muito grande
     troppo grande
     te groot | för stor | zbyt duż | слишком большой | 邮件过大 | 郵件過大 | 邮件大小 | 超过大小 | サイズ | 大きすぎ
+    taille limite | taille maximale | header size
     """
 )
 
@@ -247,7 +256,7 @@ UNREACHED = Words(
     local error
     i/o error | input/output | configuration | misconfig | server error | internal error | system error | internal server
     software error | error in processing | local problem | service unavailable | service not available
-    service is unavailable | not available
+    service is unavailable | currently unavailable | not available
     shutting down | deferred | overload | busy | load average | unexpected | protocol error | broken pipe | tls | starttls | ssl
     certificate | stopped trying | not able to reach | could not be reached | couldn't be reached | unreachable
     unable to reach
@@ -261,6 +270,10 @@ UNREACHED = Words(
     tiempo de espera | temporalmente
     tempo scaduto | temporaneamente | temporariamente | временно | 超时 | 暂时 | 连接失败 | 连接超时 | 重试
     タイムアウト | 一時的 | 接続できません
+    name lookup failure | lookup failure | name server reply | not reachable | multiple retries | numerous attempts
+    connection limit | per hour
+    emails per | too many smtp | trop de connexions | system call | write error | config error | encountered an error
+    delivered for more than | gateway for
     """
 )
 

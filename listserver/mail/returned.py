@@ -23,14 +23,14 @@ from listserver.mail.returned_text import Explanation, find_recipient, read_expl
 
 # The local parts and the names that mail systems write under.
 _MACHINES = re.compile(
-    r"(?:mailer-?_?daemon|mail-?daemon|postmaster|mdaemon|mail-?deliver\w*|bounces?|smtp-?daemon|mmdf|pmdf|uucp|mailadm\w*"
+    r"(?:mailer-?_?daemon|mail-?daemon|post[-_.]?master|mdaemon|mail-?deliver\w*|bounces?|smtp-?daemon|mmdf|pmdf|uucp|mailadm\w*"
     r"|maildelivery|daemon|mail-?system|mxdaemon|mailmaster|mail_?server|non-?delivery|ndr|autoreply-?daemon"
     r"|microsoftexchange[0-9a-f]+)(?!\w)",
     re.I,
 )
 _MACHINE_NAMES = re.compile(
     r"mail(?:er)?[- ]?daemon|mail delivery|delivery (?:sub)?system|system administrator|postmaster|mail administrator"
-    r"|mail system|delivery service|mail router|mail transfer|message delivery|zustellung|systemadministrat"
+    r"|mail system|mail server|delivery service|mail router|mail transfer|message delivery|zustellung|systemadministrat"
     r"|administrateur système|administrador del sistema",
     re.I,
 )
@@ -40,7 +40,9 @@ _STRONG_SUBJECTS = re.compile(
     r"error|warning)|system error|returned|undeliverable|not delivered|could not be)|message (?:could not|undeliverable|not delivered"
     r"|delivery fail)|delivery (?:status notification|failure|failed|notification|report|error|unsuccessful|has failed)"
     r"|failure (?:notice|notification|delivery)|failed (?:mail|delivery)|error (?:sending|delivering)|delayed mail"
-    r"|warning: (?:could not send|message|mail)|nicht zustellbar|unzustellbar|zustellung fehl|fehler bei der|échec de|echec de|non remis|avis de non"
+    r"|notice: mail delivery|warning: (?:could not send|message|mail)|nicht zustellbar|unzustellbar|zustellung fehl"
+    r"|fehler bei der|échec de|echec de|non remis"
+    r"|avis de non"
     r"|no se puede entregar|no se pudo entregar|correo devuelto|mancata consegna|mancato recapito|onbestelbaar|zwrot|退信|系统退信|недоставлен)",
     re.I,
 )
@@ -88,6 +90,7 @@ class _Mail:
     parts: tuple[Part, ...]
     subject: str
     explanation: Explanation
+    nobody: bool
     named: bool
     from_machine: bool
     null_path: bool
@@ -137,7 +140,10 @@ def _look(raw: bytes, header: Header, parts: tuple[Part, ...], reverse_path: str
     through_list = any(map(header.count, _LIST_FIELDS))
     null_path = reverse_path == "" or (reverse_path is None and return_path in ("<>", "") and not through_list)
     local = (writer.rpartition("<")[2] if "<" in writer else writer).strip().partition("@")[0]
-    named = _MACHINES.match(local.strip("\"' ")) is not None or _MACHINE_NAMES.search(writer.partition("<")[0]) is not None
+    nobody = local.strip("<> ") == ""  # `From: <>`: nobody but a machine writes that
+    named = (
+        nobody or _MACHINES.match(local.strip("\"' ")) is not None or _MACHINE_NAMES.search(writer.partition("<")[0]) is not None
+    )
     from_machine = named and (expected or not through_list)  # a list may have passed a mail system's words on as a post
     machine = from_machine or null_path
     fresh = not through_list and not header.count("in-reply-to") and not _ANSWERED.match(subject)
@@ -151,6 +157,7 @@ def _look(raw: bytes, header: Header, parts: tuple[Part, ...], reverse_path: str
         parts=parts,
         subject=subject,
         explanation=read_explanation(raw, parts),
+        nobody=nobody,
         named=named,
         from_machine=from_machine,
         null_path=null_path,
@@ -217,17 +224,31 @@ def _automatic(mail: _Mail, reverse_path: str | None) -> Returned | None:
             and AWAY.search(mail.explanation.words[:_BEGINNING])
             and not mail.typical_subject
         )
-        or (mail.null_path and not mail.from_machine and not mail.typical_subject and not mail.explanation.says_failed)
+        or (mail.null_path and not mail.from_machine and not mail.typical_subject and not _tells_of_failure(mail.explanation))
     )
     if not answers:
         return None
-    if (
-        (mail.named or mail.null_path)
-        and (mail.typical_subject or mail.named != mail.from_machine or mail.explanation.says_failed)
-        and not _AWAY_SUBJECTS.search(mail.subject)
-    ):
+    if _machine_speaks(mail) and not _AWAY_SUBJECTS.search(mail.subject):
         return None  # mail systems mark their reports as automatic answers, too
     return Returned(weight=Weight.auto_reply, detail=mail.subject[:200], read_by="automatic")
+
+
+def _machine_speaks(mail: _Mail) -> bool:
+    """Whether it is a mail system's report, however it is marked."""
+    explanation = mail.explanation
+    if mail.named:
+        through_list = mail.named != mail.from_machine
+        return mail.typical_subject or through_list or explanation.says_failed or _nobody_refuses(mail)
+    told = mail.typical_subject and explanation.says_failed
+    return mail.null_path and (mail.strong_subject or explanation.quotes_server or told)
+
+
+def _nobody_refuses(mail: _Mail) -> bool:
+    return mail.nobody and mail.explanation.refuses and not AWAY.search(mail.explanation.words[:_BEGINNING])
+
+
+def _tells_of_failure(explanation: Explanation) -> bool:
+    return explanation.says_failed or explanation.quotes_server
 
 
 def _in_words(mail: _Mail) -> Returned | None:
@@ -241,7 +262,7 @@ def _in_words(mail: _Mail) -> Returned | None:
     return Returned(
         weight=weight,
         reason=reason,
-        recipient=find_recipient(explanation),
+        recipient=_failed_recipient(mail.header) or find_recipient(explanation),
         status=find_status(detail),
         detail=detail[:400],
         message_id=_message_id(mail),
@@ -254,11 +275,16 @@ def _is_failure(mail: _Mail) -> bool:
     explanation = mail.explanation
     tells = explanation.refuses or explanation.is_late or _LATE_SUBJECTS.search(mail.subject) is not None
     if mail.from_machine or mail.null_path:
-        speaks = explanation.says_failed or mail.typical_subject
+        speaks = mail.typical_subject or _nobody_refuses(mail) or _tells_of_failure(explanation)
         return speaks and (tells or mail.strong_subject or (mail.typical_subject and explanation.says_failed))
     return (
         mail.typical_subject and explanation.says_failed and (tells or mail.strong_subject) and bool(find_recipient(explanation))
     )
+
+
+def _failed_recipient(header: Header) -> str:
+    """The first address of the field that Exim and Gmail add."""
+    return decode_text(header.first("x-failed-recipients") or b"", 400).partition(",")[0].strip("<> ")
 
 
 def _known_form(mail: _Mail) -> Returned | None:

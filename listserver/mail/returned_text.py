@@ -40,6 +40,7 @@ _SAID = re.compile(
     r"(?<![\d.:\-])[45]\d\d(?=[ \-:,)]|$)(?!-\d{3})|(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])|said:|\bdiagnostic|\breason\s*:|\berror\s*:|status:",
     re.I,
 )
+_ANSWER = re.compile(r"[^\w]{0,12}[45]\d\d(?:[ -]|$)(?!\d)|.{0,80}(?<![\d.])5\.\d{1,3}\.\d{1,3}(?![\d.])")
 _SUBJECT = re.compile(
     r"\W{0,6}(?:subject|betreff|objet|asunto|assunto|oggetto|onderwerp|temat|ämne|тема|主题|主題|件名)\s*[:：]", re.I
 )
@@ -69,6 +70,11 @@ class Explanation:
     def is_late(self) -> bool:
         """Whether delivery goes on: a warning, no failure."""
         return says_late(self.words) and not FINAL.search(self.words)
+
+    @property
+    def quotes_server(self) -> bool:
+        """Whether it repeats what a server said: a line with a code at its beginning, and a phrase by which servers refuse."""
+        return any(_ANSWER.match(line) for line in self.lines) and says_refusal(self.words)
 
     @property
     def refuses(self) -> bool:

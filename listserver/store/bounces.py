@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from listserver.store.clean import clean_text
+from listserver.store.hot import HotStatement, insert
 from listserver.store.tables import Bounce, BounceDay, MemberRow, table_of
 
 _B: Any = table_of(Bounce)
@@ -19,30 +20,40 @@ _M: Any = table_of(MemberRow)
 
 def find(connection: Connection, list_id: int, member_id: int) -> Row[Any] | None:
     """What is noted of one member, or None when nothing came back."""
-    return connection.execute(sa.select(_B).where(_B.c.list_id == list_id, _B.c.member_id == member_id)).first()
+    return connection.execute(_FIND, {"l": list_id, "m": member_id}).first()
 
 
 def lock_member(connection: Connection, list_id: int, member_id: int) -> Row[Any] | None:
     """The member's row, locked until the transaction ends, so that two reports at once make one score."""
-    return connection.execute(sa.select(_M).where(_M.c.list_id == list_id, _M.c.id == member_id).with_for_update()).first()
+    return connection.execute(_LOCK, {"l": list_id, "m": member_id}).first()
 
 
 def days(connection: Connection, list_id: int, member_id: int) -> dict[date, Row[Any]]:
     """What came back, by day."""
-    rows = connection.execute(sa.select(_D).where(_D.c.list_id == list_id, _D.c.member_id == member_id).order_by(_D.c.day))
-    return {date.fromisoformat(row.day): row for row in rows}
+    return {date.fromisoformat(row.day): row for row in connection.execute(_DAYS, {"l": list_id, "m": member_id})}
+
+
+def _of(table: Any) -> Any:
+    return (table.c.list_id == sa.bindparam("l")) & (table.c.member_id == sa.bindparam("m"))
+
+
+_FIND = sa.select(_B).where(_of(_B))
+_LOCK = sa.select(_M).where(_M.c.list_id == sa.bindparam("l"), _M.c.id == sa.bindparam("m")).with_for_update()
+_DAYS = sa.select(_D).where(_of(_D)).order_by(_D.c.day)
 
 
 def note_day(connection: Connection, list_id: int, member_id: int, day: date, points: float) -> None:
     """One more mail came back on this day, which has this score from now on."""
-    key = {"list_id": list_id, "member_id": member_id, "day": day.isoformat()}
-    changed = connection.execute(
-        sa.update(_D)
-        .where(*(getattr(_D.c, name) == value for name, value in key.items()))
-        .values(returned=_D.c.returned + 1, points=points)
-    ).rowcount
-    if not changed:
-        connection.execute(sa.insert(_D).values(**key, returned=1, points=points))
+    key = {"l": list_id, "m": member_id, "d": day.isoformat(), "p": points}
+    if not _COUNT_DAY.run(connection, key).rowcount:
+        new = {"list_id": list_id, "member_id": member_id, "day": day.isoformat(), "returned": 1, "points": points}
+        _ADD_DAY.run(connection, new)
+
+
+_COUNT_DAY = HotStatement(
+    sa.update(_D).where(_of(_D), _D.c.day == sa.bindparam("d")).values(returned=_D.c.returned + 1, points=sa.bindparam("p"))
+)
+_ADD_DAY = insert(_D)
 
 
 def note(
@@ -66,9 +77,16 @@ def note(
         "refused": refused,
         "next_at": next_at,
     }
-    changed = connection.execute(sa.update(_B).where(_B.c.list_id == list_id, _B.c.member_id == member_id).values(**values))
-    if not changed.rowcount:
+    if not _NOTE.run(
+        connection, {"l": list_id, "m": member_id, **{f"to_{key}": value for key, value in values.items()}}
+    ).rowcount:
         connection.execute(sa.insert(_B).values(list_id=list_id, member_id=member_id, since=now, tries=0, **values))
+
+
+_NOTED = ("last_at", "weight", "reason", "detail", "refused", "next_at")
+_NOTE = HotStatement(
+    sa.update(_B).where(_of(_B)).values({name: sa.bindparam(f"to_{name}", type_=_B.c[name].type) for name in _NOTED})
+)
 
 
 def change(connection: Connection, list_id: int, member_id: int, values: Mapping[str, object]) -> None:

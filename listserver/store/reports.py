@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Row
 from sqlmodel import col
 
 from listserver.store.clean import clean_text
+from listserver.store.hot import insert
 from listserver.store.tables import MemberRow, Report, table_of
 
 _R: Any = table_of(Report)
@@ -34,22 +35,26 @@ def add(
     tell: bool = False,
 ) -> None:
     """Store one report; `tell`: the owners are to be told of it by name."""
-    connection.execute(
-        sa.insert(Report).values(
-            list_id=list_id,
-            id=report_id,
-            incoming_id=incoming_id,
-            member_id=member_id,
-            at=now,
-            action=clean_text(action, 40),
-            status=clean_text(status, 40),
-            recipient=clean_text(recipient, 400),
-            detail=clean_text(detail, 400),
-            weight=weight,
-            reason=reason,
-            tell=tell,
-        )
+    _ADD.run(
+        connection,
+        {
+            "list_id": list_id,
+            "id": report_id,
+            "incoming_id": incoming_id,
+            "member_id": member_id,
+            "at": now,
+            "action": clean_text(action, 40),
+            "status": clean_text(status, 40),
+            "recipient": clean_text(recipient, 400),
+            "detail": clean_text(detail, 400),
+            "weight": weight,
+            "reason": reason,
+            "tell": tell,
+        },
     )
+
+
+_ADD = insert(table_of(Report))
 
 
 def count(connection: Connection, list_id: int, member_id: int) -> int:
