@@ -58,6 +58,7 @@ _MOST_LEADING = 6
 _EDGES = " \t\"'“”„«»‘’<>()[]{},;:：，、；（）【】*_.-|=~\x01\x02"
 _WORDS = re.compile(r"\w+")
 _WORD = re.compile(r"\S+")
+_CLOCK = re.compile(r"\d:\d\d")
 _QUOTED_NAME = re.compile(r"[\"“”„«]([^\"“”„«»]{2,60})[\"“”»]")
 _VIA = re.compile(r"\s(?:via|durch|über|через|por|par|経由)\s.*", re.I)  # what lists put behind a name they rewrote
 _SUFFIXES = re.compile(r"(?:さん(?:は|が|から)?.{0,12}|님이.{0,10}|于|在|写道|寫道|写到|\bel|\ble)$")
@@ -261,6 +262,8 @@ def _clean_name(text: str, *, between: bool, before_address: bool) -> tuple[str,
         begin = end - 2  # a script without capitals: the last words before an address
     name = text[words[begin].start() : words[end - 1].end()].strip(_EDGES)
     name = _VIA.sub("", _SUFFIXES.sub("", " ".join(name.split()))).strip(_EDGES)
+    if _CLOCK.search(name):  # Nov 13, 12:39pm, Ann Lee
+        name = name.rpartition(", ")[2]
     if name.count("(") > name.count(")"):
         name += ")"
     return (name, words[begin].start()) if name and name.lower() not in _PRONOUNS else ("", -1)

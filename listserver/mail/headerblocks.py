@@ -16,6 +16,7 @@ MAX_LABELS = 12
 LONGEST_RULE = 160  # characters of a line of dashes
 _LONGEST_LABEL = 30
 _LONGEST_CONTINUED = 100
+_MOST_WORDS = 6  # of a line such as "Begin forwarded message:"
 _LABEL = re.compile(r"[*_]{0,2}([^\W\d_](?:[^\W\d]|[ .'/()-]){0,26}?)[*_]{0,2}[ \u00a0]?[:：][*_]{0,2}(?:\s+|$|(?=\S))(.*)")
 _NOT_LABEL = frozenset(("http", "https", "ftp", "mailto", "file"))
 SEPARATOR = re.compile(r"[-_=*‐‑–—~]{2,}\s?[^-_=*‐‑–—~\n].{0,60}?\s?[-_=*‐‑–—~>]{2,}:?|[_-]{10,}|[‐–—]{4,}")
@@ -78,6 +79,7 @@ def find_header_block(lines: list[Line], index: int) -> HeaderBlock | None:
             return HeaderBlock(
                 index, end, found[0], position > index and (forwards or (speaks and bool(_FORWARDS.search(words)))), found[1]
             )
+    forwards = forwards and len(words.split()) <= _MOST_WORDS and _MESSAGES.search(words) is not None
     if (named and hint != "block") or (forwards and _is_short(lines, index)):
         return HeaderBlock(index, index + 1, read_introduction(""), _FORWARDS.search(words) is not None, 0.8)
     return None

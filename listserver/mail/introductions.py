@@ -27,6 +27,7 @@ _RULES = "-_=*‐‑–—~"
 _COLONS = ":："
 _BEGINS = ("attribution", "begin")
 _LAST = ":： ↑*_\"'»”)]-\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # with which an attribution ends
+_CLOCK = re.compile(r"\d:\d\d")
 _DIGITS = re.compile(r"\d\d")
 _QUOTE_FROM = re.compile(r"(?:quote from:?|originally posted by:?|zitat von:?)\s+\S", re.I)
 _LABELS = re.compile(r"^-{3,}[^-]{1,40}-{3,}\s*[^\W\d_][\w ]{0,20}[:：]")
@@ -195,7 +196,14 @@ def _score(read: Introduction, joined: str, *, marked: bool, single: bool) -> fl
         return 0.85
     if read.address and ends and read.date is None and not read.has_verb and not marked:
         return 0.0
-    if single and read.name and ends and read.has_verb and read.rest <= (5 if marked else 3) and (marked or len(joined) < 80):
+    if (
+        single
+        and read.name
+        and ends
+        and read.has_verb
+        and read.rest <= (5 if marked or _CLOCK.search(joined) else 3)
+        and (marked or len(joined) < 80)
+    ):
         return 0.8 if marked else 0.6
     if single and marked and ends and read.rest == 1 and 2 <= len(read.name.split()) <= 3:
         return 0.7  # Ann Lee dixit:

@@ -5,9 +5,13 @@ Levels are the marks, and one more for each unmarked quote around a line; where 
 
 from __future__ import annotations
 
+import itertools
+
 from listserver.mail.introductions import Found
 from listserver.mail.quotemarks import Line
 from listserver.mail.unmarked import end_of_quote, said_before
+
+_FAR = 400  # lines that are looked at below an introduction
 
 
 def set_levels(lines: list[Line], found: list[Found]) -> None:
@@ -105,10 +109,13 @@ class _Levels:
         if each.is_end or not (each.introduction.date or each.introduction.address) or not said_before(self.lines, each):
             return False
         marks, rules = self.lines[each.first].marks, 0
-        introduced = {index for other in self.found[self.upcoming + 1 :] for index in range(other.first, other.last)}
-        for index in range(each.last, len(self.lines)):
+        later, place = self.upcoming + 1, each.last
+        for index in range(each.last, min(each.last + _FAR, len(self.lines))):
             line = self.lines[index]
-            if index in introduced:
+            if later < len(self.found) and index >= self.found[later].first:
+                place = max(place, self.found[later].last)
+                later += 1
+            if index < place:
                 continue
             rules = rules + 1 if line.text[:10] == "_" * 10 or line.text == "--" else rules
             if (line.text and line.marks < marks) or rules:
@@ -137,6 +144,14 @@ class _Levels:
             return self.lines[following.first].marks == self.lines[each.first].marks
         if each.kind == "attribution" and not said_before(self.lines, each) and self.marks_soon(each):
             return True  # a greeting stands between the attribution and the marked quote
+        if not self.upcoming and each.kind == "header_block" and not each.is_forward and not said_before(self.lines, each):
+            marks = self.lines[each.first].marks
+            rest = itertools.takewhile(
+                lambda line: line.text != "--" and not line.text.startswith("_" * 10), self.lines[each.last :]
+            )
+            below = [line.marks for line in rest if line.text]
+            if marks in below and max(below) > marks and marks in below[below.index(max(below)) :]:
+                return True  # nothing above, marks below: the writer answers between the marks
         return each.kind == "header_block" and bool(each.introduction.message_id) and each.first < 3 and not each.is_forward
 
 

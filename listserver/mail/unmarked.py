@@ -44,8 +44,7 @@ def end_of_quote(lines: list[Line], found: list[Found], place: int) -> tuple[int
     if following is not None and following.is_end:
         return None
     before = said_before(lines, each)
-    date = each.introduction.date
-    if before and date is not None and (each.introduction.address or date.minute_known):
+    if before and each.introduction.date is not None:
         return None
     stop = following.first if following is not None else len(lines)
     end = _end_of_prefix(lines, each.last, stop)
