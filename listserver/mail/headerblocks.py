@@ -169,7 +169,7 @@ def _is_labelled(lines: list[Line], index: int) -> bool:
 
 def _continues(value: str, line: Line, lines: list[Line], position: int) -> bool:
     """Whether a line goes on with the value above it: folded, or a list of addresses."""
-    if not value or value.endswith((",", ";")):
+    if not value or value.endswith((",", ";")) or value.count('"') % 2:
         return True
     if "@" in line.text and ("@" in value or ";" in value) and len(line.text.split()) < 12:
         return True

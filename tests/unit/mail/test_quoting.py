@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from listserver.mail.headers import read_header
 from listserver.mail.htmlquotes import read_html
-from listserver.mail.quoting import SpanKind, SplitText, split_text
+from listserver.mail.quoting import SpanKind, SplitText, split_body, split_text
 
 _PIECES = st.lists(
     st.sampled_from(
@@ -50,6 +51,28 @@ def test_the_spans_together_are_the_text(text: str) -> None:
     assert "".join(text[span.start : span.end] for span in split.spans) == text
     assert all(span.start < span.end for span in split.spans)
     assert all(span.attribution is None or span.attribution < len(split.attributions) for span in split.spans)
+
+
+@given(st.binary(max_size=400), st.sampled_from(("text/html", "text/plain; format=flowed", "multipart/alternative; boundary=b")))
+def test_no_body_is_too_odd(body: bytes, kind: str) -> None:
+    """Whatever octets a message holds, its text is split, and the spans are that text."""
+    raw = f"Content-Type: {kind}\r\n\r\n".encode() + body
+
+    split = split_body(raw, read_header(raw))
+
+    assert "".join(split.text[span.start : span.end] for span in split.spans) == split.text
+
+
+def test_html_levels_count_beside_a_plain_part() -> None:
+    """A quote that only the HTML part marks is a quote, and the plain part is not read twice."""
+    raw = (
+        b"Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nYes.\r\nShall we sail?\r\n"
+        b"--b\r\nContent-Type: text/html\r\n\r\n<p>Yes.</p><blockquote type=cite>Shall we sail?</blockquote>\r\n--b--\r\n"
+    )
+
+    split = split_body(raw, read_header(raw))
+
+    assert (split.own_text().split(), split.quoted_text().split()) == (["Yes."], ["Shall", "we", "sail?"])
 
 
 def test_a_marked_quote_has_its_attribution() -> None:
