@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import cache
 from zoneinfo import available_timezones
 
+from listserver.lists.patterns import may_take_for_ever
 from listserver.mail.address import parse_address
 from listserver.mail.headers import read_header
 
@@ -204,6 +205,10 @@ def _header_rules(value: str) -> str:
             re.compile(pattern.strip())
         except (re.error, RecursionError, OverflowError) as error:
             raise ValueError(f"{pattern.strip()!r} is no regular expression") from error
+        if may_take_for_ever(pattern):
+            raise ValueError(
+                f"{pattern.strip()!r} could take for ever: repeat no group that repeats or chooses, and at most two things"
+            )
     return value
 
 

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 import pytest
 
 from listserver.flows import digest, membership, moderate, sweep
-from listserver.lists.model import WITHOUT_EFFECT_YET, ListOptions, OptionError
+from listserver.lists.model import WITHOUT_EFFECT_YET, ListOptions, OptionError, read_option
 from listserver.store.engine import Database
 from listserver.store.members import OPTION_COLUMNS
 from tests.integration.desk import LIST, Desk, Refused, mail, open_desk
@@ -492,3 +492,16 @@ def test_a_refused_recipient_names_no_list(desk: Desk) -> None:
     with pytest.raises(Refused) as refused:
         desk.receive(mail(), "nothing@lists.example.org")
     assert refused.value.reply.code == 550
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", "(a|aa)+$", "(a*)*", ".*.*.*x", "(x{1,9}){2,9}"])
+def test_a_header_rule_that_could_take_for_ever_is_refused(pattern: str) -> None:
+    """It would meet every stranger's fields."""
+    with pytest.raises(OptionError, match="could take for ever"):
+        read_option("hold_if_header", f"X-Spam: {pattern}")
+
+
+@pytest.mark.parametrize("pattern", ["YES", "^yes", r"score=\d+", "(?:spam|junk)", r"[*+]{3} SPAM", r"\(a\+\)\+"])
+def test_usual_header_rules_are_taken(pattern: str) -> None:
+    """What filters write, and signs that are meant literally."""
+    assert read_option("hold_if_header", f"X-Spam: {pattern}") == f"X-Spam: {pattern}"

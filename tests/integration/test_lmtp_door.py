@@ -7,9 +7,8 @@ import os
 import stat
 from pathlib import Path
 
-from doorkit import PATIENCE, open_house
-
 from listserver.smtp.limits import Limits
+from tests.integration.doorkit import PATIENCE, open_house
 
 LHLO = "LHLO mta.example"
 THREE = ("one@lists.example.org", "two@lists.example.org", "one@lists.example.org")

@@ -13,12 +13,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from doorkit import LOOPBACK, PATIENCE, Client, RecordingGate, open_house, until
 
 from listserver.errors import ConfigError
 from listserver.smtp.content import TOO_BIG, Collector, admit, count_received, has_line_over, normalise_line_ends
 from listserver.smtp.limits import DoorSettings, Limits, recognise
 from listserver.smtp.listener import Doors, read_host_port
+from tests.integration.doorkit import LOOPBACK, PATIENCE, Client, RecordingGate, open_house, until
 
 DIALOGS = sorted(Path(__file__).with_name("dialogs").glob("*.txt"))
 

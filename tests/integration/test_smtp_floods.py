@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from doorkit import PATIENCE, House, open_house, until
 
 from listserver.smtp.limits import DoorSettings, Limits, Turnstile, Visitor
 from listserver.smtp.lines import LineReader
+from tests.integration.doorkit import PATIENCE, House, open_house, until
 
 OUTSIDE = Visitor(host="192.0.2.1", port=1, trusted=False, key="192.0.2.1")
 OURS = Visitor(host="127.0.0.1", port=1, trusted=True, key="127.0.0.1")
