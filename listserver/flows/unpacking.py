@@ -67,10 +67,10 @@ def answer() -> None:
     while True:
         try:
             function, arguments = pickle.load(into)  # noqa: S301 - from the process that started this one
-        except EOFError:
-            return
-        pickle.dump(function(*arguments), out_of, protocol=pickle.HIGHEST_PROTOCOL)
-        out_of.flush()
+            pickle.dump(function(*arguments), out_of, protocol=pickle.HIGHEST_PROTOCOL)
+            out_of.flush()
+        except (EOFError, BrokenPipeError):
+            os._exit(0)  # who asked is gone; nothing is to be written any more
 
 
 if __name__ == "__main__":
