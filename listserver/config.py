@@ -56,6 +56,12 @@ class Settings(BaseSettings):
         "empty: maildir:DATA_DIR/outgoing",
     )
     relay_connections: int = Field(8, ge=1, le=1000, description="at once, per process")
+    relay_batch: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="recipients of a post in one transaction; above 1 all get the same copy: faster, but bounces and links no longer name the member",
+    )
     web_listen: str = Field("127.0.0.1:8080", description="host:port, empty = off")
     web_url: str = Field(
         "http://127.0.0.1:8080", description="as people reach it; one-click fields are sent only when it is https"

@@ -77,6 +77,7 @@ def open_site(settings: Settings, *, serving: bool = False, clock: Clock | None 
         resolver=resolver or DnsResolver(),
         templates=Templates(),
         directory=Directory(database),
+        relay_batch=settings.relay_batch,
         signing=Signing(keys, posts=settings.dkim_sign == "all") if keys else None,
     )
     if schema.current(database) == schema.newest():
@@ -86,7 +87,12 @@ def open_site(settings: Settings, *, serving: bool = False, clock: Clock | None 
 
 def open_relay(settings: Settings) -> Transport:
     """The way out that RELAY names. Raises: ConfigError."""
-    return open_transport(settings.relay_address, hostname=settings.hostname, connections=settings.relay_connections)
+    return open_transport(
+        settings.relay_address,
+        hostname=settings.hostname,
+        connections=settings.relay_connections,
+        batch=settings.relay_batch,
+    )
 
 
 async def look_at_relay(settings: Settings) -> probe.RelayLook:

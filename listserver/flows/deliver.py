@@ -74,6 +74,8 @@ class _Ready:
     host: str
     signed: Signable | None
     """What our signature covers, canonical once for all copies; None where we do not sign."""
+    common: tuple[str, bytes] | None
+    """Return-path and head where all members get the same copy (RELAY_BATCH)."""
 
 
 class CopyBuilder:
@@ -130,6 +132,10 @@ class CopyBuilder:
         bounces, leave = (PermissionSigner(self._site.secret, kind, list_id, today) for kind in ("bounces", "leave"))
         length = len(leave.sign(_LARGE_MEMBER))
         body = Body(raw)
+        signed = Signable(body.raw) if self._signs(row.kind) else None
+        common = None
+        if self._site.relay_batch > 1 and row.kind == OutgoingKind.post.value and alist is not None:
+            common = (f"{local}-bounces@{host}", self._sign(host, signed, unsubscribe_fields(alist.helper("leave"), "")))
         return _Ready(
             created=row.created_at,
             null_sender=bool(row.null_sender),
@@ -140,7 +146,8 @@ class CopyBuilder:
             bounces_frame=permission_frame(local, "bounces", length, host),
             leave_frame=permission_frame(local, "leave", length, host),
             host=host,
-            signed=Signable(body.raw) if self._signs(row.kind) else None,
+            signed=signed,
+            common=common,
         )
 
     def _signs(self, kind: str) -> bool:
@@ -161,7 +168,14 @@ class CopyBuilder:
         )
         return copy_content(alist, raw, header, facts)
 
+    def _sign(self, host: str, signed: Signable | None, head: bytes) -> bytes:
+        if signed is None or self._site.signing is None:
+            return head
+        return self._site.signing.sign(host, signed, head, now=self._site.now()) + head
+
     def _copy(self, each: Claim, ready: _Ready) -> Copy:
+        if ready.common is not None:
+            return Copy(each, ready.common[0], each.address, ready.common[1], ready.body, not each.address.isascii())
         reverse_path = (
             "" if ready.null_sender else ready.bounces_frame[0] + ready.bounces.sign(each.member_id) + ready.bounces_frame[1]
         )
@@ -170,8 +184,7 @@ class CopyBuilder:
             token = ready.leave.sign(each.member_id)
             one_click = f"{self._site.web_url}/u/{token}" if self._https else ""
             head = unsubscribe_fields(ready.leave_frame[0] + token + ready.leave_frame[1], one_click)
-        if ready.signed is not None and self._site.signing is not None:
-            head = self._site.signing.sign(ready.host, ready.signed, head, now=self._site.now()) + head
+        head = self._sign(ready.host, ready.signed, head)
         return Copy(each, reverse_path, each.address, head, ready.body, not each.address.isascii())
 
 

@@ -99,6 +99,8 @@ class Site:
     resolver: Resolver
     templates: Templates
     directory: Directory
+    relay_batch: int = 1
+    """Recipients of a post that share one copy and one transaction; 1: everybody has a copy of their own."""
     signing: Signing | None = None
     random_bytes: Callable[[int], bytes] = field(default=secrets.token_bytes)
 

@@ -18,13 +18,13 @@ _EXPECTED = (
 )
 
 
-def open_transport(address: str, *, hostname: str, connections: int) -> Transport:
+def open_transport(address: str, *, hostname: str, connections: int, batch: int = 1) -> Transport:
     """The transport of a RELAY address. Raises: ConfigError."""
     if address.startswith("maildir:"):
         if not address[8:].strip("/ "):
             raise ConfigError(_EXPECTED.format("the folder is missing"))
         return MaildirTransport(Path(address[8:]).absolute(), hostname=hostname)
-    return SmtpTransport(read_relay(address), hostname=hostname, connections=connections)
+    return SmtpTransport(read_relay(address), hostname=hostname, connections=connections, batch=batch)
 
 
 def read_relay(address: str) -> RelayAddress:
