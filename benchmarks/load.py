@@ -28,6 +28,8 @@ class Client(asyncio.Protocol):
         if data[-1:] != b"\n":
             return
         line = data.splitlines()[-1]
+        if line[3:4] == b"-":
+            return  # aiosmtpd writes each line of a reply alone
         if self.state == 0:
             self.state = 1
             self.transport.write(b"EHLO client.example\r\n")

@@ -168,9 +168,15 @@ def commit() -> str:
 
 
 def ingest(options: argparse.Namespace) -> None:
+    with contextlib.ExitStack() as stack:
+        _ingest(options, stack)
+
+
+def _ingest(options: argparse.Namespace, stack: contextlib.ExitStack) -> None:
     """Durable acceptance of 4 KiB posts, nobody subscribed; yardstick: a plain aiosmtpd that only answers."""
     plain = subprocess.Popen([PYTHON, HERE / "plain_aiosmtpd.py"], stdout=subprocess.PIPE, text=True)
     plain_port = int(plain.stdout.readline())
+    stack.callback(plain.kill)
     for sessions in (10, 50):
         beside = load(plain_port, options.messages, sessions)["rate"]
         with place(options) as (service, _sink):
@@ -196,7 +202,6 @@ def ingest(options: argparse.Namespace) -> None:
                 rss_mb=round(service.memory()),
                 commit=commit(),
             )
-    plain.kill()
 
 
 def end_to_end(options: argparse.Namespace) -> None:

@@ -8,10 +8,11 @@ times and then quarantined, so that a poisonous mail hurts only itself (P7).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -38,7 +39,13 @@ NO_SPACE = Reply(452, "4.3.1", "No space at the moment; please try again in a wh
 TOO_BUSY = Reply(451, "4.3.2", "Busy at the moment; please try again in a while")
 TRIES = 3
 ABANDONED = timedelta(minutes=2)  # in flight for so long and not worked here: whoever accepted it is gone
-BACKLOG = 5_000  # accepted mails that wait for their second transaction; beyond it peers are asked to come back (P8)
+BACKLOG = 20_000  # accepted mails that wait for their second transaction; beyond it peers wait, then are asked to come back (P8)
+_PATIENCE = 20.0  # seconds that a peer is kept waiting then
+_KEPT = 500  # of so many the content stays in memory; of the others it is read again
+_CROWD = 3  # mails at the door at once from which on they go first …
+_YIELDING = 10_000  # … while no more than these wait behind it
+_LULL = 0.03  # seconds without a crowd after which it has passed
+_LONGEST_YIELD = 5.0  # seconds for which an accepted mail lets others go first, at most
 
 
 _ACCEPTED = metrics.counter("listserver_accepted_total", "Mails taken since the start, counted by destination", ["protocol"])
@@ -67,6 +74,8 @@ class Intake:
         self._log = structlog.get_logger("listserver.intake")
         threads = 8 if site.authentication == "dns" else 1
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="process")
+        self._at_the_door = 0
+        self._crowded_at = float("-inf")
         self._working: set[int] = set()  # mails whose second transaction is under way or waits for its turn
         self._postponed = False
         self._lock = threading.Lock()
@@ -88,7 +97,7 @@ class Intake:
 
     async def accept(self, envelope: Envelope, raw: bytes) -> Reply:
         """Store the mail durably and answer; 4xx on any failure of ours, so that the peer keeps it."""
-        if len(self._working) > BACKLOG:
+        if len(self._working) > BACKLOG and not await self._wait_for_room():
             return TOO_BUSY
         try:
             arrivals = [
@@ -103,7 +112,8 @@ class Intake:
                 if refusal is not None:
                     return refusal
             mails = accept.new_mails(self._site, envelope, arrivals)
-            await self._site.database.submit_here(lambda connection: accept.accept(connection, raw, mails))
+            with self._crowding():
+                await self._site.database.submit_here(lambda connection: accept.accept(connection, raw, mails))
         except (SQLAlchemyError, sqlite3.Error) as error:
             self._log.error("accept_failed", peer=envelope.peer.host, problem=str(error.__cause__ or error))
             return NO_SPACE if is_full(error) else TRY_AGAIN
@@ -111,9 +121,27 @@ class Intake:
             self._log.exception("accept_failed", peer=envelope.peer.host)
             return TRY_AGAIN
         _ACCEPTED.labels(envelope.peer.protocol).inc(len(mails))
+        keep = len(self._working) < _KEPT
         for mail in mails:
-            self._enqueue(_Task(mail, raw, prepared))
+            self._enqueue(_Task(mail, raw if keep else None, prepared if keep else None))
         return ACCEPTED
+
+    async def _wait_for_room(self) -> bool:
+        """Hold a peer back while too much waits behind the door: slower senders are better than refused ones."""
+        end = time.monotonic() + _PATIENCE
+        while len(self._working) > BACKLOG and time.monotonic() < end:
+            await asyncio.sleep(0.05)
+        return len(self._working) <= BACKLOG
+
+    @contextlib.contextmanager
+    def _crowding(self) -> Iterator[None]:
+        self._at_the_door += 1
+        try:
+            yield
+        finally:
+            if self._at_the_door >= _CROWD:
+                self._crowded_at = time.perf_counter()
+            self._at_the_door -= 1
 
     # -- the second transaction ----------------------------------------------------------------------------
 
@@ -150,6 +178,7 @@ class Intake:
             self._working.discard(task.mail.id)
 
     def _work(self, task: _Task) -> None:
+        self._give_way(task)
         try:
             prepared = task.prepared or self._prepare_again(task)
             work = process.plan(self._site, task.mail, prepared)
@@ -158,6 +187,12 @@ class Intake:
             self._failed(task, error)
         else:
             future.add_done_callback(lambda done: self._done(task, done))
+
+    def _give_way(self, task: _Task) -> None:
+        """Let mail at the door go first while there is a crowd: a 250 is what peers wait for, and what was accepted is safe."""
+        end = task.begun + _LONGEST_YIELD
+        while len(self._working) < _YIELDING and (now := time.perf_counter()) < end and now - self._crowded_at < _LULL:
+            time.sleep(_LULL / 3)
 
     def _prepare_again(self, task: _Task) -> Prepared:
         raw = task.raw
