@@ -7,6 +7,10 @@
 
 from __future__ import annotations
 
+import sys
+
+sys.path.append(sys.path.pop(0))  # a script in this folder is called like a module of the standard library
+
 import argparse
 import asyncio
 import json

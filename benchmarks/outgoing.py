@@ -8,6 +8,10 @@ part a process of its own on 127.0.0.1. A run fails when what arrived is not wha
 
 from __future__ import annotations
 
+import sys
+
+sys.path.append(sys.path.pop(0))  # a script in this folder is called like a module of the standard library
+
 import argparse
 import contextlib
 import json
@@ -15,7 +19,6 @@ import re
 import socket
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
+sys.path.append(sys.path.pop(0))  # a script in this folder is called like a module of the standard library
+
 import asyncio
 import logging
 

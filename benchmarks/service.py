@@ -8,6 +8,10 @@ measured in the same run, and the run fails when the sink's count differs from w
 
 from __future__ import annotations
 
+import sys
+
+sys.path.append(sys.path.pop(0))  # a script in this folder is called like a module of the standard library
+
 import argparse
 import contextlib
 import json
@@ -16,7 +20,6 @@ import signal
 import smtplib
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator

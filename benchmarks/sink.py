@@ -8,12 +8,15 @@ run from the first to the last message. `--pairs` writes each `Message-ID<TAB>re
 
 from __future__ import annotations
 
+import sys
+
+sys.path.append(sys.path.pop(0))  # a script in this folder is called like a module of the standard library
+
 import argparse
 import asyncio
 import json
 import re
 import signal
-import sys
 import time
 
 MESSAGE_ID = re.compile(rb"^message-id:\s*(\S+)", re.I | re.M)
