@@ -132,7 +132,7 @@ def test_a_post_goes_round_and_a_bounce_comes_back_to_its_member(installation: I
     assert len({copy.reverse_path for copy in copies}) == 2
     assert all(b"\r\nSubject: The long ladder\r\n" in copy.content for copy in copies)
     (report,) = installation.reports()
-    assert (report.action, report.status, report.recipient) == ("failed", "5.1.1", "gone@example.com")
+    assert (report.status, report.recipient, report.weight) == ("5.1.1", "gone@example.com", "hard")
     assert report.member_id == 2
     assert installation.states()["bounce"] == 1
     assert installation.queue()["sent"] == 3
