@@ -20,8 +20,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import sqlalchemy as sa
 from archives import Truth, read_archive, read_truth, strip
 from sqlalchemy.engine import Connection

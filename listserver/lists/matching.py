@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -205,7 +206,8 @@ def weigh(
     covers = {held.number: quoted.intersection(held.whole) for held in pool}
     owns = {held.number: (near.intersection(held.own), far.intersection(held.own)) for held in pool}
     ordered = sorted(pool, key=lambda held: (held.written, held.message_id))
-    first, alone = _writers(ordered, quoted)
+    first, alone = _writers(ordered, near | far)
+    first_counts, alone_counts = Counter(first.values()), Counter(alone.values())
     known: set[int] = set()
     if not question.marked:
         for held in pool:
@@ -224,8 +226,7 @@ def weigh(
         cover, hits = covers[held.number], len(own_near) + len(own_far)
         share = hits / len(held.own) if held.own else 0.0
         covered = 0.0
-        alone_hits = sum(1 for each in (*own_near, *own_far) if alone.get(each) == held.number)
-        first_hits = sum(1 for each in (*own_near, *own_far) if first.get(each) == held.number)
+        alone_hits, first_hits = alone_counts[held.number], first_counts[held.number]
         if block in "qi":
             reach = held.whole[-1] if len(held.whole) >= MOST else 0xFFFFFFFF
             within = sum(1 for each in quoted if each <= reach) if reach < 0xFFFFFFFF else len(quoted)
@@ -297,9 +298,11 @@ def _beside(own: Sequence[int], known: set[int], first: Mapping[int, int]) -> di
 
 
 def _row(held: Held | None, figures: Mapping[str, float], cover: float, shared: int) -> Weighed:
-    named = int(sum(figures.get(f"{kind}named", 0) - figures.get(f"{kind}other-named", 0) for kind in _KINDS))
-    minute = int(sum(figures.get(f"{kind}minute", 0) - figures.get(f"{kind}other-minute", 0) for kind in _KINDS))
-    return Weighed(held, {_INDEX[k]: v for k, v in figures.items() if v}, cover, shared, named, minute)
+    named = minute = 0.0
+    for kind in _KINDS:
+        named += figures.get(f"{kind}named", 0.0) - figures.get(f"{kind}other-named", 0.0)
+        minute += figures.get(f"{kind}minute", 0.0) - figures.get(f"{kind}other-minute", 0.0)
+    return Weighed(held, {_INDEX[k]: v for k, v in figures.items() if v}, cover, shared, int(named), int(minute))
 
 
 def _shared_addresses(pool: Sequence[Held]) -> set[str]:
