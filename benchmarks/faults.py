@@ -8,16 +8,17 @@ relay took, with what the store holds. Prints a row for each: how often, how lon
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).parents[1])  # not this folder: it holds a script called like the standard library's threading
+
 import argparse
 import asyncio
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.acceptance import test_durability as durability
 from tests.faults import test_failpoints as failpoints

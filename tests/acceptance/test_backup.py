@@ -62,10 +62,17 @@ def _pairs(database: Path, condition: str) -> set[tuple[str, str]]:
         )
 
 
+def _in_flight(database: Path) -> int:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        return int(connection.execute("SELECT count(*) FROM incoming WHERE state = 'in_flight'").fetchone()[0])
+
+
 def _drained(service: ServiceProcess) -> None:
-    """Wait until the outbox of a running service is empty."""
+    """Wait until a running service has worked what it accepted, and its outbox is empty."""
     end = time.monotonic() + PATIENCE
-    while _pairs(service.folder / "data" / "listserver.db", "d.state <> 'sent'"):
+    while _in_flight(service.folder / "data" / "listserver.db") or _pairs(
+        service.folder / "data" / "listserver.db", "d.state <> 'sent'"
+    ):
         assert time.monotonic() < end
         time.sleep(0.05)
 

@@ -15,7 +15,7 @@ pytestmark = needs_strace
 # Where the process dies: writing a page (before a commit), syncing (in the middle of one), and sending: what is said to a
 # peer after the commit, what goes to the relay, the final dot among it.
 POINTS = [("pwrite64", 1), ("fdatasync", 1), ("sendto", 4), ("sendto", 9)]
-MORE_POINTS = [(call, n) for call in ("pwrite64", "fdatasync", "sendto", "recvfrom") for n in range(1, 21)]
+MORE_POINTS = [(call, n) for call in ("pwrite64", "fdatasync", "sendto", "recvfrom") for n in range(1, 13)]
 
 
 def killed_at(folder: Path, points: list[tuple[str, int]]) -> None:
@@ -47,7 +47,7 @@ def test_killed_before_and_after_every_commit_and_around_the_dot(tmp_path: Path)
 
 @pytest.mark.large
 def test_killed_at_many_points(tmp_path: Path) -> None:
-    """The first 20 calls of four kinds."""
+    """The first 12 calls of four kinds."""
     killed_at(tmp_path, MORE_POINTS)
 
 
@@ -87,9 +87,9 @@ def test_writes_and_syncs_that_fail(tmp_path: Path) -> None:
 
 @pytest.mark.large
 def test_every_write_and_sync_fails_once(tmp_path: Path) -> None:
-    """A sweep over the first 20 of each."""
+    """A sweep over the first 12 of each."""
     calls = [(c, e) for c in ("pwrite64", "fdatasync") for e in ("EIO", "ENOSPC")]
-    fails_at(tmp_path, [(call, f"error={error}:when={n}") for call, error in calls for n in range(1, 21)])
+    fails_at(tmp_path, [(call, f"error={error}:when={n}") for call, error in calls for n in range(1, 13)])
 
 
 def test_no_250_while_no_sync_succeeds(tmp_path: Path) -> None:
