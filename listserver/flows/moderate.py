@@ -15,6 +15,8 @@ from listserver.store import incoming, members
 from listserver.store.incoming import NewMail
 from listserver.store.tables import IncomingState
 
+NOBODY_HAD_TIME = "nobody looked at it for 14 days"
+
 
 def waiting(site: Site, alist: MailingList | None) -> list[dict[str, Any]]:
     """What waits, oldest first."""
@@ -77,29 +79,54 @@ def reject(site: Site, held_id: int, reason: str = "") -> str:
     def work(connection: Connection) -> bool:
         _still_held(connection, mail)
         incoming.finish(connection, mail.list_id, mail.id, IncomingState.rejected, reason or "a moderator said no")
-        author = prepared.parsed.author
-        if author is None or not mail.reverse_path or accept.signs_of(site, prepared, mail.reverse_path).is_automatic:
-            return False
-        values = {
-            "subject": " ".join(prepared.parsed.subject.split())[:80] or "(no subject)",
-            "reason": " ".join(reason.split()),
-            "own_text": post.own_text(prepared),
-        }
-        return notices.answer(
-            connection,
-            site,
-            alist,
-            "not-posted",
-            str(author.address),
-            values,
-            address_key=author.address.key,
-            to_name=author.name,
-            answered=prepared,
-            reply_to=alist.helper("owner"),
-            stranger=False,
-        )
+        return _give_back(connection, site, mail, prepared, alist, "not-posted", reason)
 
     return "Rejected, and its writer was told." if site.database.write(work) else "Rejected; its writer could not be told."
+
+
+def give_up(site: Site, held_id: int) -> bool:
+    """Nobody decided in time: it goes back to its writer (E21), when we are sure who that is; else it ends without a word.
+
+    Raises: NotFound when somebody decided meanwhile, or its list is gone.
+    """
+    mail, raw, alist = _get(site, held_id)
+    prepared = accept.prepare_again(site, mail, raw)
+
+    def work(connection: Connection) -> bool:
+        _still_held(connection, mail)
+        told = prepared.belief.verified and _give_back(connection, site, mail, prepared, alist, "nobody-had-time", "")
+        state = IncomingState.rejected if told else IncomingState.discarded
+        incoming.finish(connection, mail.list_id, mail.id, state, NOBODY_HAD_TIME)
+        return told
+
+    return site.database.write(work)
+
+
+def _give_back(
+    connection: Connection, site: Site, mail: NewMail, prepared: accept.Prepared, alist: MailingList, letter: str, reason: str
+) -> bool:
+    """The writer's own words, with why they were not posted; never to a robot."""
+    author = prepared.parsed.author
+    if author is None or not mail.reverse_path or accept.signs_of(site, prepared, mail.reverse_path).is_automatic:
+        return False
+    values = {
+        "subject": " ".join(prepared.parsed.subject.split())[:80] or "(no subject)",
+        "reason": " ".join(reason.split()),
+        "own_text": post.own_text(prepared),
+    }
+    return notices.answer(
+        connection,
+        site,
+        alist,
+        letter,
+        str(author.address),
+        values,
+        address_key=author.address.key,
+        to_name=author.name,
+        answered=prepared,
+        reply_to=alist.helper("owner"),
+        stranger=False,
+    )
 
 
 def discard(site: Site, held_id: int, reason: str = "") -> str:

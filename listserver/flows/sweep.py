@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
-from listserver.flows import reach, schedule, waiting
+from listserver.errors import NotFound
+from listserver.flows import moderate, reach, schedule, waiting
 from listserver.flows.site import Site
 from listserver.store import incoming, members, pending
 from listserver.store.tables import IncomingState
@@ -19,18 +21,27 @@ def sweep(site: Site) -> int:
     """Let what has expired end, tell moderators what waits, see to mail that comes back; how many held posts ended."""
     now = site.now()
 
-    def work(connection: Connection) -> int:
-        old = [row for row in incoming.waiting(connection, IncomingState.held, limit=500) if now - row.received_at > HELD_FOR]
-        for row in old:
-            incoming.finish(connection, row.list_id, row.id, IncomingState.discarded, "nobody looked at it for 14 days")
+    def work(connection: Connection) -> None:
         pending.forget(connection, now - NOTES_FOR)
         _resume(connection, site, now)
-        return len(old)
 
-    ended = site.database.write(work)
+    site.database.write(work)
+    ended = _give_up(site, now)
     waiting.remind(site)
     reach.look(site)
     return ended
+
+
+def _give_up(site: Site, now: datetime) -> int:
+    """End what was held for too long, one at a time: each may need a look into the DNS."""
+    with site.database.read() as connection:
+        old = [row for row in incoming.waiting(connection, IncomingState.held, limit=500) if now - row.received_at > HELD_FOR]
+    for row in old:
+        if site.directory.by_id(row.list_id) is None:
+            continue
+        with suppress(NotFound):  # somebody decided meanwhile
+            moderate.give_up(site, row.id)
+    return len(old)
 
 
 def _resume(connection: Connection, site: Site, now: datetime) -> None:

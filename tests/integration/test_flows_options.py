@@ -505,3 +505,28 @@ def test_a_header_rule_that_could_take_for_ever_is_refused(pattern: str) -> None
 def test_usual_header_rules_are_taken(pattern: str) -> None:
     """What filters write, and signs that are meant literally."""
     assert read_option("hold_if_header", f"X-Spam: {pattern}") == f"X-Spam: {pattern}"
+
+
+def test_a_held_post_that_nobody_looks_at_goes_back(desk: Desk) -> None:
+    """After 14 days its writer gets it back with their own words, and it is recorded so."""
+    desk.set(post="moderated")
+    desk.write(text="Five litres of magnolia.\n")
+    desk.wait(days=13)
+    assert sweep.sweep(desk.site) == 0
+    desk.wait(days=1, hours=1)
+    assert sweep.sweep(desk.site) == 1
+    assert desk.newest("gwen@example.net").mail["Subject"] == "Not posted: nobody had time for The long ladder"
+    assert "Five litres of magnolia." in desk.newest("gwen@example.net").text
+    assert desk.states() == {"rejected": 1}
+
+
+def test_a_held_post_of_we_know_not_whom_ends_without_a_word(sqlite_database: Database) -> None:
+    """The refusal would go to a forged sender."""
+    doubting = open_desk(sqlite_database, authentication="off", post="moderated")
+    doubting.join("gwen@example.net")
+    doubting.write()
+    before = doubting.subjects("gwen@example.net")
+    doubting.wait(days=15)
+    assert sweep.sweep(doubting.site) == 1
+    assert doubting.subjects("gwen@example.net") == before
+    assert doubting.states() == {"discarded": 1}
