@@ -108,7 +108,7 @@ class Database:
         cursor.execute(f"PRAGMA synchronous={'FULL' if self.durability == 'full' else 'OFF'}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA temp_store=MEMORY")
-        cursor.execute("PRAGMA cache_size=-16000")
+        cursor.execute("PRAGMA cache_size=-2000")
         cursor.execute(f"PRAGMA wal_autocheckpoint={2000 if self._checkpoints else 0}")
         cursor.close()
 
@@ -297,7 +297,7 @@ def _resolve(answers: list[Answer]) -> None:
 
 def _work_alone(connection: Connection) -> None:
     connection.exec_driver_sql("PRAGMA wal_autocheckpoint=4000")
-    connection.exec_driver_sql("PRAGMA cache_size=-131072")
+    connection.exec_driver_sql("PRAGMA cache_size=-16000")
 
 
 def _relax_postgresql(connection: Any, _record: object) -> None:
