@@ -80,6 +80,7 @@ class Intake:
         self._postponed = False
         self._lock = threading.Lock()
         self._refreshed = 0.0
+        self._looking: asyncio.Future[None] | None = None
 
     # -- the gate ----------------------------------------------------------------------------------------
 
@@ -87,13 +88,18 @@ class Intake:
         """None when this recipient leads somewhere, else the refusal."""
         if accept.find_arrival(self._site, recipient) is not None:
             return None
-        now = time.monotonic()
-        if now - self._refreshed > 0.2:  # perhaps a list that another process just made
-            self._refreshed = now
-            await asyncio.to_thread(self._site.directory.refresh)
-            if accept.find_arrival(self._site, recipient) is not None:
-                return None
+        await self._look_again()  # perhaps a list that another process just made
+        if accept.find_arrival(self._site, recipient) is not None:
+            return None
         return accept.unknown_recipient(self._site)
+
+    async def _look_again(self) -> None:
+        """Read the lists anew; whoever asks while that is being done waits for it, and is not refused meanwhile."""
+        now = time.monotonic()
+        if self._looking is None or now - self._refreshed > 0.05:
+            self._refreshed = now
+            self._looking = asyncio.ensure_future(asyncio.to_thread(self._site.directory.refresh))
+        await asyncio.shield(self._looking)
 
     async def accept(self, envelope: Envelope, raw: bytes) -> Reply:
         """Store the mail durably and answer; 4xx on any failure of ours, so that the peer keeps it."""
