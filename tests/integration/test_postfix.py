@@ -112,18 +112,19 @@ def test_it_is_no_open_relay(installation: Installation) -> None:
 
 def test_a_post_goes_round_and_a_bounce_comes_back_to_its_member(installation: Installation) -> None:
     """Post by swaks through Postfix, LMTP, our outbox, Postfix again: delivered, greylisted then delivered, refused and bounced to VERP."""
-    before = len(installation.world.relay.taken)
+    before, known = len(installation.world.relay.taken), len(installation.reports())
+    bounced, sent = installation.states()["bounce"], installation.queue()["sent"]
     code, dialogue = swaks(
         installation.postfix.front, "writer@example.net", LIST, h_Subject="The long ladder", body="Who has it?"
     )
     assert code == 0, dialogue
 
     wait_for(
-        lambda: {"anna@example.com", "grey@example.com"} <= set(installation.world.relay.pairs),
+        lambda: len(installation.world.relay.taken) >= before + 2,
         "both copies",
         installation.postfix.log,
     )
-    wait_for(lambda: installation.reports(), "the report", installation.postfix.log)
+    wait_for(lambda: len(installation.reports()) > known, "the report", installation.postfix.log)
     copies = installation.world.relay.taken[before:]
     assert sorted(copy.recipients[0] for copy in copies if copy.recipients[0] != "gone@example.com") == [
         "anna@example.com",
@@ -131,11 +132,11 @@ def test_a_post_goes_round_and_a_bounce_comes_back_to_its_member(installation: I
     ]
     assert len({copy.reverse_path for copy in copies}) == 2
     assert all(b"\r\nSubject: The long ladder\r\n" in copy.content for copy in copies)
-    (report,) = installation.reports()
+    report = installation.reports()[-1]
     assert (report.status, report.recipient, report.weight) == ("5.1.1", "gone@example.com", "hard")
     assert report.member_id == 2
-    assert installation.states()["bounce"] == 1
-    assert installation.queue()["sent"] == 3
+    assert installation.states()["bounce"] == bounced + 1
+    assert installation.queue()["sent"] == sent + 3
 
 
 def test_refusals_and_greylisting_of_the_relay_itself(installation: Installation) -> None:
